@@ -1,0 +1,129 @@
+//! The configuration directory: the files of `country/`, with the addresses of this country.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::error::DemoError;
+use crate::files;
+
+/// Where everything listens.
+pub(crate) struct Addresses {
+    pub(crate) bus: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) vehicles: SocketAddr,
+    pub(crate) companies: SocketAddr,
+    pub(crate) diplomas: SocketAddr,
+}
+
+/// Writes the configuration. The files are good as they are kept, for these usual addresses; a country that listens
+/// elsewhere gets its own in their place.
+pub(crate) fn write(config: &Path, addresses: &Addresses) -> Result<(), DemoError> {
+    let replaced = [
+        ("127.0.0.1:8443", addresses.bus),
+        ("127.0.0.1:9090", addresses.admin),
+        ("127.0.0.1:7101", addresses.vehicles),
+        ("127.0.0.1:7102", addresses.companies),
+        ("127.0.0.1:7103", addresses.diplomas),
+    ];
+    for (name, content) in FILES {
+        let path = config.join(name);
+        if let Some(parent) = path.parent() {
+            files::make_directory(parent)?;
+        }
+        if name.starts_with(SECRETS) {
+            files::write_secret(&path, content.as_bytes())?;
+        } else {
+            files::write(&path, put_in(content, &replaced).as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// A secret that the bus and a legacy server share.
+pub(crate) fn secret(name: &str) -> &'static str {
+    let found = FILES.iter().find(|(file, _)| file.strip_prefix(SECRETS) == Some(name));
+    found.map_or("", |(_, content)| content.trim_end())
+}
+
+/// All addresses at once: one after the other, a new address could be taken for a usual one.
+fn put_in(content: &str, replaced: &[(&str, SocketAddr)]) -> String {
+    let mut written = String::with_capacity(content.len());
+    let mut rest = content;
+    loop {
+        let next = replaced.iter().filter_map(|(usual, own)| rest.find(usual).map(|at| (at, usual, own))).min_by_key(|found| found.0);
+        let Some((at, usual, own)) = next else {
+            written.push_str(rest);
+            return written;
+        };
+        written.push_str(&rest[..at]);
+        written.push_str(&own.to_string());
+        rest = &rest[at + usual.len()..];
+    }
+}
+
+const SECRETS: &str = "secrets/";
+
+macro_rules! files {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../country/", $name))),)*]
+    };
+}
+
+const FILES: &[(&str, &str)] = files! {
+    "rabita.yaml"
+    "agencies.yaml"
+    "systems/asan-portal.yaml"
+    "systems/mobile-unit.yaml"
+    "registries/population.yaml"
+    "registries/vehicles.yaml"
+    "registries/companies.yaml"
+    "registries/properties.yaml"
+    "registries/diplomas.yaml"
+    "codes/countries.csv"
+    "grants/population.yaml"
+    "grants/vehicles.yaml"
+    "grants/companies.yaml"
+    "grants/properties.yaml"
+    "grants/diplomas.yaml"
+    "secrets/vehicles.password"
+    "secrets/companies.secret"
+    "secrets/diplomas.key"
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_file_that_is_kept_is_written() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("country");
+        let mut kept = BTreeSet::new();
+        let mut left = vec![root.clone()];
+        while let Some(directory) = left.pop() {
+            for entry in std::fs::read_dir(&directory).expect("a directory") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    left.push(path);
+                } else {
+                    kept.insert(path.strip_prefix(&root).expect("a file below").to_string_lossy().into_owned());
+                }
+            }
+        }
+        assert_eq!(kept, FILES.iter().map(|(name, _)| (*name).to_owned()).collect());
+    }
+
+    #[test]
+    fn an_address_that_looks_like_a_usual_one_is_not_replaced_again() {
+        let addresses = [("127.0.0.1:1", SocketAddr::from(([127, 0, 0, 1], 2))), ("127.0.0.1:2", SocketAddr::from(([127, 0, 0, 1], 3)))];
+        assert_eq!(put_in("a 127.0.0.1:1 b 127.0.0.1:2", &addresses), "a 127.0.0.1:2 b 127.0.0.1:3");
+    }
+
+    #[test]
+    fn the_servers_and_the_bus_share_their_secrets() {
+        for name in ["vehicles.password", "companies.secret", "diplomas.key"] {
+            assert!(secret(name).len() > 8, "{name}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! How making the country can fail.
+
+use std::path::PathBuf;
+
+/// Why the country could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The directory holds something that the demo did not put there, so that it would be lost.
+    #[error("{} is not empty and was not made by the demo: name another directory, or empty this one", .0.display())]
+    DirectoryTaken(PathBuf),
+    /// A file or directory could not be written, read or removed.
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    /// A certificate could not be made.
+    #[error("making the certificate of {name}: {source}")]
+    Certificate { name: &'static str, source: rcgen::Error },
+    /// A day that a certificate is valid to lies beyond the calendar.
+    #[error("the days of the certificates: {0}")]
+    Calendar(jiff::Error),
+    /// A registry's database could not be filled.
+    #[error("filling {database}: {source}")]
+    Database { database: &'static str, source: sqlx::Error },
+    /// A legacy server could not listen.
+    #[error("listening for {registry} at {address}: {source}")]
+    Listen { registry: &'static str, address: String, source: std::io::Error },
+}

@@ -1,0 +1,66 @@
+//! The scratch directory: what is written into it, and what may be thrown away.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::error::DemoError;
+
+/// Marks a directory as one that the demo made, so that it may make it anew.
+const MARK: &str = ".rabita-demo";
+
+/// Makes the directory empty. One that holds something the demo did not make is left as it is.
+pub(crate) fn make_anew(directory: &Path) -> Result<(), DemoError> {
+    let is_empty = match fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(source) => return Err(DemoError::File { path: directory.to_owned(), source }),
+    };
+    if !is_empty {
+        if !directory.join(MARK).exists() {
+            return Err(DemoError::DirectoryTaken(directory.to_owned()));
+        }
+        fs::remove_dir_all(directory).map_err(|source| DemoError::File { path: directory.to_owned(), source })?;
+    }
+    make_directory(directory)?;
+    write(&directory.join(MARK), b"Made by `rabita demo`, which makes it anew at each start.\n")
+}
+
+pub(crate) fn make_directory(directory: &Path) -> Result<(), DemoError> {
+    fs::create_dir_all(directory).map_err(|source| DemoError::File { path: directory.to_owned(), source })
+}
+
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), DemoError> {
+    fs::write(path, content).map_err(|source| DemoError::File { path: path.to_owned(), source })
+}
+
+/// Writes a file that only its owner reads: it is made so, rather than written in the open and closed afterwards.
+pub(crate) fn write_secret(path: &Path, content: &[u8]) -> Result<(), DemoError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(content));
+    written.map_err(|source| DemoError::File { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throws_away_what_the_demo_made_and_nothing_else() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let own = scratch.path().join("own");
+        make_anew(&own).expect("a new directory");
+        write(&own.join("old"), b"").expect("a file");
+        make_anew(&own).expect("the directory anew");
+        assert!(!own.join("old").exists());
+
+        let other = scratch.path().join("other");
+        make_directory(&other).expect("a directory");
+        write(&other.join("thesis.txt"), b"").expect("a file");
+        assert!(matches!(make_anew(&other), Err(DemoError::DirectoryTaken(_))));
+        assert!(other.join("thesis.txt").exists());
+    }
+}

@@ -1,0 +1,188 @@
+//! Reads a configuration directory: structure first, then meaning, and everything that is wrong at once.
+
+mod cross;
+mod files;
+mod registry;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+use rabita_schemas::{Checker, Library};
+use rabita_sdk::{Finding, Kinds};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::country::Country;
+use crate::document::Document;
+use crate::grant::Grants;
+use crate::node::{Agencies, Node};
+use crate::report::{Located, Report, Severity};
+use crate::schema;
+use crate::system::System;
+
+/// What loading came to.
+pub struct Loaded {
+    /// Everything that was found.
+    pub report: Report,
+    /// The configuration, where nothing is wrong with it.
+    pub country: Option<Country>,
+}
+
+/// Loads a configuration directory. `today` decides which grants have ended.
+#[must_use]
+pub fn load(directory: &Path, kinds: &Kinds, today: Date) -> Loaded {
+    let mut loader = Loader { directory: directory.to_owned(), kinds, today, report: Report::default() };
+    let country = loader.country();
+    loader.report.sort();
+    let country = country.filter(|_| loader.report.is_good());
+    Loaded { report: loader.report, country }
+}
+
+struct Loader<'a> {
+    directory: PathBuf,
+    kinds: &'a Kinds,
+    today: Date,
+    report: Report,
+}
+
+/// A document with what it means.
+struct Read<T> {
+    document: Document,
+    is: T,
+}
+
+impl Loader<'_> {
+    fn country(&mut self) -> Option<Country> {
+        let found = self.find_files()?;
+        let library = self.library();
+        let node: Option<Read<Node>> = self.read(&found.node, &schema::node());
+        let agencies: Option<Read<Agencies>> = self.read(&found.agencies, &schema::agencies());
+        let systems: Vec<Read<System>> = self.read_all(&found.systems, &schema::system());
+        let grants: Vec<Read<Grants>> = self.read_all(&found.grants, &schema::grants());
+        let manifests = self.read_all(&found.registries, &schema::manifest());
+        let registries = self.registries(manifests, &library);
+
+        if let Some(node) = &node {
+            self.check_node(node);
+        }
+        if let Some(agencies) = &agencies {
+            self.check_names(agencies, &registries, &systems);
+        }
+        self.check_systems(&systems);
+        self.check_grants(&grants, &registries, &systems, agencies.as_ref());
+
+        let agencies = agencies?.is;
+        Some(Country {
+            directory: self.directory.clone(),
+            node: node?.is,
+            agencies: agencies.agencies.into_iter().map(|agency| (agency.id.clone(), agency)).collect::<BTreeMap<_, _>>(),
+            purposes: agencies.purposes.into_iter().map(|purpose| (purpose.id.clone(), purpose)).collect(),
+            registries: registries.into_iter().filter_map(|registry| registry.is).collect(),
+            systems: systems.into_iter().map(|system| system.is).collect(),
+            grants: grants
+                .into_iter()
+                .flat_map(|file| file.is.grants.into_iter().map(move |grant| (file.is.registry.clone(), grant)))
+                .collect(),
+        })
+    }
+
+    fn library(&mut self) -> Library {
+        let own = self.directory.join("schemas");
+        if !own.is_dir() {
+            return Library::shipped();
+        }
+        match Library::shipped().with_directory(&own) {
+            Ok(library) => library,
+            Err(problems) => {
+                for problem in problems {
+                    let file = Path::new("schemas").join(&problem.name);
+                    self.error_in(&file, format!("{} (at {})", problem.message, place(&problem.pointer)));
+                }
+                Library::shipped()
+            }
+        }
+    }
+
+    fn read_all<T: DeserializeOwned>(&mut self, files: &[PathBuf], schema: &Value) -> Vec<Read<T>> {
+        files.iter().filter_map(|file| self.read(file, schema)).collect()
+    }
+
+    /// Reads a document and holds it against its schema.
+    fn read<T: DeserializeOwned>(&mut self, file: &Path, schema: &Value) -> Option<Read<T>> {
+        let text = match std::fs::read(self.directory.join(file)) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.error_in(file, format!("cannot be read: {error}"));
+                return None;
+            }
+        };
+        let Ok(text) = String::from_utf8(text) else {
+            self.error_in(file, "is not UTF-8");
+            return None;
+        };
+        let document = Document::read(file, text).map_err(|located| self.report.findings.push(*located)).ok()?;
+        let before = self.report.errors();
+        self.hold(&document, "", &document.value, schema);
+        if self.report.errors() > before {
+            return None;
+        }
+        match serde_path_to_error::deserialize(&document.value) {
+            Ok(is) => Some(Read { document, is }),
+            Err(error) => {
+                let pointer = pointer_of(error.path());
+                self.find(&document, Finding::new(pointer, error.inner().to_string()));
+                None
+            }
+        }
+    }
+
+    /// Holds a part of a document against a schema; tells whether it satisfies it.
+    fn hold(&mut self, document: &Document, prefix: &str, part: &Value, schema: &Value) -> bool {
+        let checker = Checker::compile(schema).expect("the schemas of the configuration are schemas");
+        let faults = checker.faults(part);
+        let is_good = faults.is_empty();
+        for fault in faults {
+            let mut finding = Finding::new(format!("{prefix}{}", fault.pointer), fault.message);
+            finding.at_name = fault.at_name;
+            finding.instead = fault
+                .unknown
+                .as_deref()
+                .and_then(|word| rabita_sdk::finding::likely(word, fault.candidates.iter().map(String::as_str)))
+                .map(str::to_owned);
+            self.find(document, finding);
+        }
+        is_good
+    }
+
+    fn find(&mut self, document: &Document, finding: Finding) {
+        let (line, column) = document.locate(&finding.pointer, finding.at_name);
+        let severity = if finding.is_warning { Severity::Warning } else { Severity::Error };
+        let located = Located { severity, instead: finding.instead, ..Located::error(&document.file, line, column, finding.message) };
+        self.report.findings.push(located.with_line(&document.text));
+    }
+
+    fn error_in(&mut self, file: &Path, message: impl Into<String>) {
+        self.report.findings.push(Located::error(file, 1, 1, message));
+    }
+}
+
+fn place(pointer: &str) -> &str {
+    if pointer.is_empty() { "the top" } else { pointer }
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        let part = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => rabita_sdk::finding::token(key),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&part);
+    }
+    pointer
+}

@@ -1,0 +1,235 @@
+//! A registry's manifest: its structure by kind, its schemas, its mapping, and what the kind itself finds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rabita_model::{Code, FieldName};
+use rabita_schemas::{Library, RecordSchema};
+use rabita_sdk::finding::{likely, token};
+use rabita_sdk::manifest::{Entity, Manifest, SchemaRef};
+use rabita_sdk::plan::Plan;
+use rabita_sdk::{Finding, Kind};
+use serde_json::Value;
+
+use super::{Loader, Read};
+use crate::country::Registry;
+use crate::document::Document;
+use crate::schema;
+
+/// A manifest, and the registry where nothing is wrong with it.
+pub(super) struct LoadedRegistry {
+    pub document: Document,
+    pub manifest: Manifest,
+    pub is: Option<Registry>,
+}
+
+type Compiled = HashMap<String, Option<Arc<RecordSchema>>>;
+
+impl Loader<'_> {
+    pub(super) fn registries(&mut self, manifests: Vec<Read<Manifest>>, library: &Library) -> Vec<LoadedRegistry> {
+        let mut compiled = Compiled::new();
+        manifests
+            .into_iter()
+            .map(|Read { document, is: manifest }| {
+                let is = self.registry(&document, &manifest, library, &mut compiled);
+                LoadedRegistry { document, manifest, is }
+            })
+            .collect()
+    }
+
+    fn registry(&mut self, document: &Document, manifest: &Manifest, library: &Library, compiled: &mut Compiled) -> Option<Registry> {
+        let kind = self.kind(document, manifest);
+        let structure_holds = kind.as_ref().is_some_and(|kind| self.hold_kind(document, manifest, &**kind));
+        let schemas = self.schemas(document, manifest, library, compiled);
+        self.check_tests(document, manifest);
+        let plan = match Plan::compile(manifest, &self.directory, self.today) {
+            Ok(plan) => plan,
+            Err(findings) => {
+                findings.into_iter().for_each(|finding| self.find(document, finding));
+                return None;
+            }
+        };
+        let kind = kind?;
+        if structure_holds {
+            kind.check(&plan.spec).into_iter().for_each(|finding| self.find(document, finding));
+            self.check_secrets(document);
+        }
+        Some(Registry { manifest: manifest.clone(), kind, plan, schemas: schemas? })
+    }
+
+    fn kind(&mut self, document: &Document, manifest: &Manifest) -> Option<Arc<dyn Kind>> {
+        let kind = self.kinds.get(&manifest.connector.kind).map(Arc::clone);
+        if kind.is_none() {
+            let known = self.kinds.iter().map(|kind| kind.name());
+            self.find(document, Finding::unknown("/connector/kind", "connector kind", &manifest.connector.kind, known));
+        }
+        kind
+    }
+
+    /// Holds the parts of a manifest that belong to the kind against the kind's schemas.
+    fn hold_kind(&mut self, document: &Document, manifest: &Manifest, kind: &dyn Kind) -> bool {
+        let value = &document.value;
+        let mut holds = self.hold(document, "/connector", &value["connector"], &schema::connector(kind));
+        let entity_schema = kind.entity_schema();
+        for (version, name, _) in entities(manifest) {
+            let pointer = format!("/contract/{version}/{}/from", token(name));
+            let Some(from) = value.pointer(&pointer) else {
+                let message = format!("`from` says where the records are, in the words of kind `{}`", kind.name());
+                self.find(document, Finding::new(pointer, message));
+                holds = false;
+                continue;
+            };
+            holds &= self.hold(document, &pointer, from, &entity_schema);
+        }
+        let fixture_schema = kind.fixture_schema();
+        for (at, test) in manifest.tests.iter().enumerate() {
+            if let Some(legacy) = &test.legacy {
+                holds &= self.hold(document, &format!("/tests/{at}/legacy"), legacy, &fixture_schema);
+            }
+        }
+        holds
+    }
+
+    fn schemas(
+        &mut self,
+        document: &Document,
+        manifest: &Manifest,
+        library: &Library,
+        compiled: &mut Compiled,
+    ) -> Option<Vec<(String, Arc<RecordSchema>)>> {
+        let mut schemas = Some(Vec::new());
+        for (version, name, entity) in entities(manifest) {
+            let place = format!("/contract/{version}/{}", token(name));
+            let schema_name = match &entity.schema {
+                SchemaRef::Name(name) => name.clone(),
+                SchemaRef::Inline(_) => format!("{}/{version}/{name}", manifest.registry),
+            };
+            let schema = match &entity.schema {
+                SchemaRef::Inline(own) => self.compile(document, &place, &Value::Object(own.clone()), library),
+                SchemaRef::Name(wanted) => match compiled.get(wanted) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let schema = self.named_schema(document, &place, wanted, library);
+                        compiled.insert(wanted.clone(), schema.clone());
+                        schema
+                    }
+                },
+            };
+            let Some(schema) = schema else {
+                schemas = None;
+                continue;
+            };
+            self.check_fields(document, &place, entity, &schema);
+            if let Some(schemas) = &mut schemas {
+                schemas.push((schema_name, schema));
+            }
+        }
+        schemas
+    }
+
+    fn named_schema(&mut self, document: &Document, place: &str, name: &str, library: &Library) -> Option<Arc<RecordSchema>> {
+        if let Some(known) = library.get(name) {
+            return self.compile(document, place, known, library);
+        }
+        self.find(document, Finding::unknown(format!("{place}/schema"), "schema", name, library.names()));
+        None
+    }
+
+    fn compile(&mut self, document: &Document, place: &str, schema: &Value, library: &Library) -> Option<Arc<RecordSchema>> {
+        match RecordSchema::compile(schema, library) {
+            Ok(schema) => Some(Arc::new(schema)),
+            Err(problems) => {
+                for problem in problems {
+                    let finding = Finding::new(format!("{place}/schema{}", problem.pointer), problem.message);
+                    self.find(document, finding);
+                }
+                None
+            }
+        }
+    }
+
+    /// The contract's fields are the schema's, and none that the schema requires is without a source.
+    fn check_fields(&mut self, document: &Document, place: &str, entity: &Entity, schema: &RecordSchema) {
+        let leaves = schema.leaves();
+        for (name, rule) in &entity.fields {
+            let binary = matches!(rule, rabita_sdk::manifest::Field::Rule(rule) if rule.binary.is_some());
+            if !binary && schema.field(name).is_none() {
+                let mut finding = Finding::at_name(format!("{place}/fields/{}", token(name.as_str())), format!("the schema has no field `{name}`"));
+                finding.instead = likely(name.as_str(), leaves.iter().map(FieldName::as_str)).map(str::to_owned);
+                self.find(document, finding);
+            }
+        }
+        for required in schema.required() {
+            if !entity.fields.keys().any(|own| own.covers(&required) || required.covers(own)) {
+                let message = format!("the schema requires `{required}`, and no field of the mapping makes it");
+                self.find(document, Finding::at_name(format!("{place}/fields"), message));
+            }
+        }
+    }
+
+    fn check_tests(&mut self, document: &Document, manifest: &Manifest) {
+        let names: Vec<String> = entities(manifest).map(|(version, name, _)| format!("{version}/{name}")).collect();
+        for (at, test) in manifest.tests.iter().enumerate() {
+            let place = format!("/tests/{at}");
+            match &test.entity {
+                Some(entity) if !names.contains(entity) => {
+                    let known = names.iter().map(String::as_str);
+                    self.find(document, Finding::unknown(format!("{place}/entity"), "entity", entity, known));
+                }
+                None if names.len() > 1 => {
+                    let message = format!("the contract has several entities: name one of {}", names.join(", "));
+                    self.find(document, Finding::new(format!("{place}/entity"), message));
+                }
+                _ => {}
+            }
+            if test.legacy.is_none() && !test.live {
+                self.find(document, Finding::new(&place, "a test holds of a stand-in (`legacy`), of the real registry (`live: true`), or of both"));
+            }
+            if test.read.is_some() == test.search.is_some() && test.change.is_none() {
+                self.find(document, Finding::new(&place, "a test asks one thing: `read` or `search`"));
+            }
+            let expectations = [test.expect.is_some(), test.expect_includes.is_some(), test.expect_absent, test.expect_error.is_some()];
+            if expectations.iter().filter(|given| **given).count() != 1 {
+                let message = "a test expects one thing: `expect`, `expect_includes`, `expect_absent` or `expect_error`";
+                self.find(document, Finding::new(&place, message));
+            }
+            if let Some(code) = &test.expect_error
+                && Code::parse(code).is_none()
+            {
+                let known = Code::ALL.iter().map(|code| code.as_str());
+                self.find(document, Finding::unknown(format!("{place}/expect_error"), "code", code, known));
+            }
+        }
+    }
+
+    /// A secret's file is there. Whether a variable is set is known only where the bus runs.
+    fn check_secrets(&mut self, document: &Document) {
+        let mut missing = Vec::new();
+        secret_files(&document.value["connector"], "/connector", &mut |pointer, file| {
+            if !self.directory.join(file).is_file() {
+                missing.push(Finding::new(format!("{pointer}/file"), format!("the file {file} is not there")));
+            }
+        });
+        missing.into_iter().for_each(|finding| self.find(document, finding));
+    }
+}
+
+fn secret_files(value: &Value, pointer: &str, found: &mut impl FnMut(&str, &str)) {
+    match value {
+        Value::Object(members) => match (members.len(), members.get("file")) {
+            (1, Some(Value::String(file))) => found(pointer, file),
+            _ => members.iter().for_each(|(name, value)| secret_files(value, &format!("{pointer}/{}", token(name)), found)),
+        },
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| secret_files(item, &format!("{pointer}/{at}"), found));
+        }
+        _ => {}
+    }
+}
+
+fn entities(manifest: &Manifest) -> impl Iterator<Item = (rabita_model::Version, &str, &Entity)> {
+    manifest
+        .contract
+        .iter()
+        .flat_map(|(version, entities)| entities.iter().map(|(name, entity)| (*version, name.as_str(), entity)))
+}

@@ -1,0 +1,107 @@
+//! What `check` found, each with its place, for a person and for a script.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// Everything that was found, in the order of files and lines.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    pub findings: Vec<Located>,
+}
+
+/// A finding at a line and a column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Located {
+    pub severity: Severity,
+    /// Relative to the configuration directory.
+    pub file: PathBuf,
+    /// From 1.
+    pub line: u64,
+    /// From 1, in characters.
+    pub column: u64,
+    pub message: String,
+    /// The word that was likely meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
+    /// The line, to show the place in it.
+    #[serde(skip)]
+    pub source: Option<String>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+impl Located {
+    /// An error at a place.
+    pub fn error(file: &Path, line: u64, column: u64, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, file: file.to_owned(), line, column, message: message.into(), instead: None, source: None }
+    }
+
+    /// Keeps the line that the place is in.
+    #[must_use]
+    pub fn with_line(mut self, text: &str) -> Self {
+        let at = usize::try_from(self.line.saturating_sub(1)).unwrap_or(0);
+        self.source = text.lines().nth(at).map(str::to_owned);
+        self
+    }
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{}:{}:{}: {severity}: {}", self.file.display(), self.line, self.column, self.message)?;
+        if let Some(instead) = &self.instead {
+            write!(f, "; did you mean `{instead}`?")?;
+        }
+        if let Some(source) = &self.source {
+            let number = self.line.to_string();
+            let indent = " ".repeat(usize::try_from(self.column.saturating_sub(1)).unwrap_or(0));
+            write!(f, "\n  {number} | {source}\n  {} | {indent}^", " ".repeat(number.len()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    /// Whether nothing keeps the configuration from being used.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.errors() == 0
+    }
+
+    /// How many errors there are.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
+    }
+
+    /// How many warnings there are.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.findings.len() - self.errors()
+    }
+
+    pub(crate) fn sort(&mut self) {
+        self.findings.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
+        self.findings.dedup();
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! The JSON Schemas of the configuration's documents: what `check` holds them against, and what editors complete by.
+
+use rabita_sdk::{Kind, Kinds, manifest::Manifest};
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+
+use crate::grant::Grants;
+use crate::node::{Agencies, Node};
+use crate::system::System;
+
+/// The documents of a configuration directory, by the name of their schema, with the schema.
+#[must_use]
+pub fn all(kinds: &Kinds) -> Vec<(&'static str, Value)> {
+    vec![
+        ("rabita", node()),
+        ("agencies", agencies()),
+        ("registry", registry(kinds)),
+        ("system", system()),
+        ("grants", grants()),
+    ]
+}
+
+/// `rabita.yaml`.
+#[must_use]
+pub fn node() -> Value {
+    of::<Node>()
+}
+
+/// `agencies.yaml`.
+#[must_use]
+pub fn agencies() -> Value {
+    of::<Agencies>()
+}
+
+/// `systems/*.yaml`.
+#[must_use]
+pub fn system() -> Value {
+    of::<System>()
+}
+
+/// `grants/*.yaml`.
+#[must_use]
+pub fn grants() -> Value {
+    of::<Grants>()
+}
+
+/// `registries/*.yaml`, whatever the connector's kind.
+#[must_use]
+pub fn manifest() -> Value {
+    of::<Manifest>()
+}
+
+/// The manifest's `connector:` for one kind.
+#[must_use]
+pub fn connector(kind: &dyn Kind) -> Value {
+    let mut schema = kind.settings_schema();
+    let properties = schema.as_object_mut().map(|object| object.entry("properties").or_insert_with(|| json!({})));
+    if let Some(Value::Object(properties)) = properties {
+        properties.insert("kind".to_owned(), json!({ "const": kind.name() }));
+    }
+    schema
+}
+
+/// `registries/*.yaml` with what each kind adds.
+fn registry(kinds: &Kinds) -> Value {
+    let mut schema = manifest();
+    let branches: Vec<Value> = kinds
+        .iter()
+        .map(|kind| {
+            let own = |part: &str, mut schema: Value| {
+                // An identifier of its own makes local references within it resolve there.
+                schema["$id"] = format!("rabita:kind/{}/{part}", kind.name()).into();
+                schema
+            };
+            json!({
+                "if": { "properties": { "connector": { "properties": { "kind": { "const": kind.name() } } } } },
+                "then": { "properties": {
+                    "connector": own("connector", connector(&**kind)),
+                    "contract": { "additionalProperties": { "additionalProperties": {
+                        "properties": { "from": own("from", kind.entity_schema()) }
+                    } } },
+                    "tests": { "items": { "properties": { "legacy": own("legacy", kind.fixture_schema()) } } }
+                } }
+            })
+        })
+        .collect();
+    schema["allOf"] = Value::Array(branches);
+    schema
+}
+
+fn of<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
+}

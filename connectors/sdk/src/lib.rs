@@ -1,0 +1,34 @@
+//! What a connector is written against, and what plugs a registry in.
+//!
+//! A connector adapts one *kind* of legacy technology. It speaks in plain messages ([`message`]), with a deadline,
+//! and knows neither HTTP's contract side nor where it runs. What a record looks like to callers is not its
+//! business either: it hands over [`value::Row`]s of legacy values, and the [`mapping`] turns them into contract
+//! records and back.
+//!
+//! Depends on `rabita-model` alone. `connectors/SPEC.md` says in MUST and SHOULD what a connector does;
+//! `connectors/battery` tests it. Start with [`connector`].
+
+pub mod connector;
+pub mod failure;
+pub mod finding;
+pub mod message;
+pub mod secret;
+pub mod value;
+
+pub mod codec;
+pub mod codes;
+pub mod expression;
+pub mod manifest;
+pub mod mapping;
+pub mod plan;
+pub mod template;
+
+pub use connector::{Capabilities, Connector, Double, Duplicates, Kind, Kinds, OpenError};
+pub use failure::Failure;
+pub use finding::Finding;
+pub use message::{
+    Applied, BinaryStream, Call, Change, ChangeKind, Condition, EntitySpec, FilterSpec, GroupSpec, Ignore, OpenBinary, Page,
+    Read, RegistrySpec, Search, TableSpec, Wanted,
+};
+pub use secret::{SecretRef, SecretText, Secrets, TextOrSecret};
+pub use value::{Legacy, Row, Source};

@@ -1,0 +1,207 @@
+//! A pool of connections to one of the databases, and a connection taken from it for one call.
+
+mod mysql;
+mod options;
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rabita_sdk::{Call, Failure, Legacy};
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, MySqlPool, PgPool, SqlitePool};
+
+pub(crate) use options::{Address, Attached, Pooling, connect, sqlite_file};
+
+use crate::column::Column;
+use crate::dialect::Dialect;
+use crate::failure::{Moment, failure, spares_connection};
+use crate::statement::Statement;
+
+/// The connections to one database.
+#[derive(Debug)]
+pub(crate) enum Pool {
+    Postgres(PgPool, Option<Address>),
+    MySql(MySqlPool, Option<Address>),
+    Sqlite(SqlitePool),
+}
+
+impl Pool {
+    /// How statements are written.
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(..) => Dialect::Postgres,
+            Self::MySql(..) => Dialect::MySql,
+            Self::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// A connection for one call, taken within its deadline.
+    pub(crate) async fn session(&self, call: &Call) -> Result<Session, Failure> {
+        let deadline = call.deadline;
+        if call.remaining().is_zero() {
+            return Err(Failure::timed_out("the deadline had passed before the database was asked"));
+        }
+        let taken = tokio::time::timeout_at(deadline.into(), async {
+            Ok(match self {
+                Self::Postgres(pool, address) => Link::Postgres(acquire(pool, address.as_ref()).await?),
+                Self::MySql(pool, address) => Link::MySql(acquire(pool, address.as_ref()).await?),
+                Self::Sqlite(pool) => {
+                    let stop = Arc::new(AtomicBool::new(false));
+                    let mut connection = pool.acquire().await?;
+                    sqlite::watch(&mut connection, deadline, Arc::clone(&stop)).await?;
+                    Link::Sqlite(connection, stop)
+                }
+            })
+        });
+        match taken.await {
+            Ok(Ok(link)) => Ok(Session { link, dialect: self.dialect(), finished: false, _in_use: self.in_use() }),
+            Ok(Err(error)) => Err(failure(&error, Moment::Reading)),
+            Err(_) => Err(Failure::timed_out("the deadline passed while a connection was waited for; nothing was sent")),
+        }
+    }
+
+    fn in_use(&self) -> Option<Arc<()>> {
+        match self {
+            Self::Postgres(_, address) | Self::MySql(_, address) => address.as_ref().map(|address| Arc::clone(&address.in_use)),
+            Self::Sqlite(_) => None,
+        }
+    }
+
+    /// Closes all connections.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Postgres(pool, _) => pool.close().await,
+            Self::MySql(pool, _) => pool.close().await,
+            Self::Sqlite(pool) => pool.close().await,
+        }
+    }
+}
+
+/// How long the pool tries before we look ourselves whether anything listens.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Takes a connection. The pool goes on trying where nothing listens, as if the server were starting; a caller
+/// would rather be told at once.
+async fn acquire<DB: Database>(pool: &sqlx::Pool<DB>, address: Option<&Address>) -> Result<PoolConnection<DB>, sqlx::Error> {
+    tokio::select! {
+        biased;
+        taken = pool.acquire() => taken,
+        error = refusal(pool, address) => Err(error),
+    }
+}
+
+/// Ends only when the server's address refuses connections.
+async fn refusal<DB: Database>(pool: &sqlx::Pool<DB>, address: Option<&Address>) -> sqlx::Error {
+    tokio::time::sleep(PATIENCE).await;
+    // Where others hold connections, and as many as there may be, we wait for one of theirs.
+    let may_connect =
+        |address: &&Address| Arc::strong_count(&address.in_use) == 1 || pool.size() < pool.options().get_max_connections();
+    if let Some(address) = address.filter(may_connect)
+        && let Err(error) = tokio::net::TcpStream::connect((address.host.as_str(), address.port)).await
+        && error.kind() == std::io::ErrorKind::ConnectionRefused
+    {
+        return sqlx::Error::Io(error);
+    }
+    std::future::pending().await
+}
+
+/// A connection in use. Dropped before [`Session::finish`], in the middle of a statement or a transaction, it is
+/// closed and not used again: nobody knows what it would answer next.
+pub(crate) struct Session {
+    link: Link,
+    pub(crate) dialect: Dialect,
+    finished: bool,
+    _in_use: Option<Arc<()>>,
+}
+
+enum Link {
+    Postgres(PoolConnection<sqlx::Postgres>),
+    MySql(PoolConnection<sqlx::MySql>),
+    Sqlite(PoolConnection<sqlx::Sqlite>, Arc<AtomicBool>),
+}
+
+impl Session {
+    /// The rows of a query, each value decoded as its column says.
+    pub(crate) async fn fetch(&mut self, statement: Statement, columns: &[Column]) -> Result<Vec<Vec<Legacy>>, sqlx::Error> {
+        match &mut self.link {
+            Link::Postgres(connection) => postgres::fetch(connection, statement, columns).await,
+            Link::MySql(connection) => mysql::fetch(connection, statement, columns).await,
+            Link::Sqlite(connection, _) => sqlite::fetch(connection, statement, columns).await,
+        }
+    }
+
+    /// Runs a statement with parameters; the number of rows that it changed.
+    pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, sqlx::Error> {
+        match &mut self.link {
+            Link::Postgres(connection) => postgres::execute(connection, statement).await,
+            Link::MySql(connection) => mysql::execute(connection, statement).await,
+            Link::Sqlite(connection, _) => sqlite::execute(connection, statement).await,
+        }
+    }
+
+    /// Runs a statement without parameters, such as one that begins or ends a transaction.
+    pub(crate) async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let raw = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
+        match &mut self.link {
+            Link::Postgres(connection) => raw.execute(&mut **connection).await.map(drop),
+            Link::MySql(connection) => raw.execute(&mut **connection).await.map(drop),
+            Link::Sqlite(connection, _) => raw.execute(&mut **connection).await.map(drop),
+        }
+    }
+
+    /// The columns of a query, without running it.
+    pub(crate) async fn describe(&mut self, sql: String) -> Result<Vec<Column>, sqlx::Error> {
+        match &mut self.link {
+            Link::Postgres(connection) => postgres::describe(connection, sql).await,
+            Link::MySql(connection) => mysql::describe(connection, sql).await,
+            Link::Sqlite(connection, _) => sqlite::describe(connection, sql).await,
+        }
+    }
+
+    /// Gives the connection back, to be used again.
+    pub(crate) fn finish(mut self) {
+        self.finished = true;
+    }
+
+    /// Gives the connection back after an error outside a transaction, if it is still good.
+    pub(crate) fn finish_after(mut self, error: &sqlx::Error) {
+        self.finished = spares_connection(error);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        match &mut self.link {
+            Link::Postgres(connection) => connection.close_on_drop(),
+            Link::MySql(connection) => connection.close_on_drop(),
+            Link::Sqlite(connection, stop) => {
+                stop.store(true, Ordering::Relaxed);
+                connection.close_on_drop();
+            }
+        }
+    }
+}
+
+/// Binds the parameters of a statement to a query.
+macro_rules! bound {
+    ($statement:expr) => {{
+        let mut query = sqlx::query(sqlx::AssertSqlSafe($statement.sql));
+        for param in $statement.params {
+            query = match param {
+                $crate::statement::Param::Null => query.bind(None::<String>),
+                $crate::statement::Param::Int(number) => query.bind(number),
+                $crate::statement::Param::Float(number) => query.bind(number),
+                $crate::statement::Param::Text(text) => query.bind(text),
+                $crate::statement::Param::Bytes(bytes) => query.bind(bytes),
+            };
+        }
+        query
+    }};
+}
+use bound;

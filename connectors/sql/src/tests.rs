@@ -1,0 +1,6 @@
+//! The connector against SQLite files. `suite` holds what is the same on every database.
+
+mod check;
+mod double;
+mod suite;
+mod support;

@@ -1,0 +1,81 @@
+//! `/bus/openapi.json`: OpenAPI 3.1 of exactly what one system may call.
+//!
+//! - An entity that takes identifiers in a body only has `POST .../query` and nothing else.
+//! - The path of a composite key has one template for each of its fields: `/{district},{number}`.
+//! - `GET` of the collection is described as a search. Where only reading is permitted it is described as reading
+//!   several records by `key`, unless the key is composite (clients encode the comma): `POST .../query` has all forms.
+//! - A record's schema is the entity's, cut down to the permitted fields; `fields=` narrows an answer further, which
+//!   no schema can say. What the entity's document keeps in `$defs` becomes a component of its own.
+//! - `operationId`s are unique: a name that would stand twice gets a number.
+//! - Every operation lists the problems that it can meet, by status; each says which codes come with it.
+
+mod components;
+mod names;
+mod operations;
+mod schema;
+
+use rabita_model::catalogue::Catalogue;
+use serde_json::{Map, Value, json};
+
+use names::Names;
+
+/// The document. `version` is the bus's own.
+#[must_use]
+pub fn openapi(catalogue: &Catalogue, version: &str) -> Value {
+    let mut document = Document { names: Names::default(), paths: Map::new(), schemas: components::schemas() };
+    let mut tags = Map::new();
+    for entry in &catalogue.entities {
+        let title = entry.title.clone().unwrap_or_else(|| format!("The registry `{}`", entry.registry));
+        tags.entry(entry.registry.as_str()).or_insert_with(|| {
+            json!({ "name": entry.registry, "description": format!("{title} (agency: {})", entry.agency) })
+        });
+        operations::describe(entry, &mut document);
+    }
+    let mut tags: Vec<Value> = tags.into_iter().map(|(_, tag)| tag).collect();
+    // A registry may bear the name of this tag: a tag stands once.
+    if !tags.iter().any(|tag| tag["name"] == components::BUS_TAG) {
+        tags.push(json!({ "name": components::BUS_TAG, "description": "The bus itself: what this system may see and call" }));
+    }
+    components::bus_paths(&mut document);
+    let mut whole = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": format!("Rabita for {}", catalogue.system),
+            "version": version,
+            "description": "What this system may see and call, and no more.",
+        },
+        "servers": [{ "url": "/", "description": "This bus" }],
+        "security": [{ "certificate": [] }],
+        "tags": tags,
+        "paths": document.paths,
+        "components": {
+            "schemas": document.schemas,
+            "parameters": components::parameters(),
+            "headers": components::headers(),
+            "responses": components::responses(),
+            "securitySchemes": {
+                "certificate": { "type": "mutualTLS", "description": "The certificate by which the bus knows the system" },
+            },
+        },
+    });
+    components::prune(&mut whole);
+    whole
+}
+
+/// The document on its way.
+struct Document {
+    names: Names,
+    paths: Map<String, Value>,
+    schemas: Map<String, Value>,
+}
+
+impl Document {
+    fn put(&mut self, path: String, method: &str, operation: Value) {
+        let item = self.paths.entry(path).or_insert_with(|| Value::Object(Map::new()));
+        item[method] = operation;
+    }
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}

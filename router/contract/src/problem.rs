@@ -1,0 +1,150 @@
+//! Problems (RFC 9457): the only place where a refusal becomes a status and a body.
+//!
+//! A problem adds `code`, `blame`, `retry` and `exchange`, `reason` where a registry gave one for callers, and
+//! `errors`. An error is `{pointer | parameter, code, message}`. Where the registry broke its contract, an error has
+//! pointer and code only: messages could quote what the registry holds. [`Refusal::detail`] is never shown.
+//!
+//! `Retry-After` stands wherever the same request may succeed later; where nobody knows when, it is one second.
+//! Problems are `no-store`. The media type is `application/problem+json` whatever `Accept` says: a caller that takes
+//! nothing else is better told than left without a word.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, Response, StatusCode};
+use rabita_model::{Blame, Code, Fault, Refusal, Retry};
+use serde::{Serialize, Serializer};
+
+use crate::answer::{serialised, whole};
+use crate::{Asked, Frame};
+
+/// What `type` of a problem begins with; the code follows.
+pub(crate) const TYPE: &str = "urn:rabita:problem:";
+
+/// The status of a code.
+#[must_use]
+pub const fn status(code: Code) -> StatusCode {
+    match code {
+        Code::MalformedRequest | Code::IdentifierInUrl | Code::CursorInvalid => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::NotPermitted
+        | Code::FieldNotPermitted
+        | Code::PurposeMissing
+        | Code::PurposeNotPermitted
+        | Code::GrantExpired => StatusCode::FORBIDDEN,
+        Code::RouteAbsent | Code::RecordAbsent => StatusCode::NOT_FOUND,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::InvalidRequest | Code::RegistryRefused => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::RegistryBrokeContract => StatusCode::BAD_GATEWAY,
+        Code::RegistryUnavailable
+        | Code::RegistryCircuitOpen
+        | Code::RegistryBusy
+        | Code::BusOverloaded
+        | Code::BusStopping => StatusCode::SERVICE_UNAVAILABLE,
+        Code::RegistryTimeout => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// The response that says no.
+#[must_use]
+pub fn problem(refusal: &Refusal, asked: &Asked, frame: &Frame<'_>) -> Response<bytes::Bytes> {
+    let code = refusal.code;
+    let mut headers = HeaderMap::with_capacity(16);
+    frame.put(&mut headers);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match code {
+        // RFC 9110 wants a challenge; a client certificate has no scheme of its own.
+        Code::Unauthenticated => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rabita\""));
+        }
+        Code::MethodNotAllowed => {
+            headers.insert(ALLOW, HeaderValue::from_static(asked.allow));
+        }
+        Code::MediaTypeUnsupported => {
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        }
+        _ => {}
+    }
+    if let Some(seconds) = retry_after(refusal) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    whole(status(code), headers, serialised(&Problem::of(refusal, frame)), asked)
+}
+
+/// Whole seconds, rounded up, so that a caller which obeys does not come too early.
+fn retry_after(refusal: &Refusal) -> Option<u64> {
+    let waits = status(refusal.code) == StatusCode::SERVICE_UNAVAILABLE || refusal.code.retry() == Retry::After;
+    let wait = refusal.retry_after.or(waits.then_some(Duration::from_secs(1)))?;
+    Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type", serialize_with = "urn")]
+    kind: Code,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    blame: Blame,
+    retry: Retry,
+    #[serde(serialize_with = "displayed")]
+    exchange: rabita_model::ExchangeId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Error<'a>>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+}
+
+impl<'a> Problem<'a> {
+    fn of(refusal: &'a Refusal, frame: &Frame<'_>) -> Self {
+        let code = refusal.code;
+        let quotes_nothing = code != Code::RegistryBrokeContract;
+        Self {
+            kind: code,
+            title: code.public_message(),
+            status: status(code).as_u16(),
+            code: code.as_str(),
+            blame: code.blame(),
+            retry: code.retry(),
+            exchange: frame.exchange,
+            reason: refusal.reason.as_deref(),
+            errors: refusal.faults.iter().map(|fault| Error::of(fault, quotes_nothing)).collect(),
+        }
+    }
+}
+
+impl<'a> Error<'a> {
+    fn of(fault: &'a Fault, with_message: bool) -> Self {
+        Self {
+            pointer: fault.parameter.is_none().then_some(fault.pointer.as_str()),
+            parameter: fault.parameter.as_deref(),
+            code: fault.code,
+            message: with_message.then_some(fault.message.as_str()),
+        }
+    }
+}
+
+fn urn<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{TYPE}{code}"))
+}
+
+fn displayed<S: Serializer>(id: &rabita_model::ExchangeId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}

@@ -1,0 +1,114 @@
+//! The documents that describe the contract.
+
+#[path = "support/golden.rs"]
+mod golden;
+#[path = "support/sample.rs"]
+mod sample;
+
+use std::collections::BTreeSet;
+
+use rabita_contract::{catalogue, openapi};
+use rabita_model::catalogue::Catalogue;
+use serde_json::Value;
+
+#[test]
+fn describes_exactly_what_the_system_may_call() {
+    let document = openapi::openapi(&sample::catalogue(), "0.1.0");
+    golden::holds("openapi.json", &document);
+    let paths: Vec<&str> = document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
+    let expected = [
+        "/api/population/v1/persons",
+        "/api/population/v1/persons/{pin}",
+        "/api/population/v1/persons/{pin}/photo",
+        "/api/population/v1/persons/query",
+        "/api/land/v1/parcels/{district},{number}",
+        "/api/land/v1/parcels/query",
+        "/api/business/v1/companies",
+        "/api/business/v1/companies/{id}",
+        "/api/business/v1/companies/query",
+        "/api/health/v1/patients/query",
+        "/bus/catalogue",
+        "/bus/openapi.json",
+        "/bus/schemas",
+        "/bus/schemas/{registry}/{version}/{entity}",
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_component_is_used() {
+    let whole = sample::catalogue();
+    let some = |range: std::ops::Range<usize>| Catalogue { entities: whole.entities[range].to_vec(), ..whole.clone() };
+    for catalogue in [some(0..0), some(0..1), some(1..2), some(3..4), whole.clone()] {
+        complete(&openapi::openapi(&catalogue, "0.1.0"));
+    }
+}
+
+fn complete(document: &Value) {
+    let mut references = BTreeSet::new();
+    collect(document, &mut references);
+    for reference in &references {
+        let pointer = reference.strip_prefix('#').expect("a reference within the document");
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    for (kind, components) in document["components"].as_object().expect("components") {
+        for name in components.as_object().expect("components of a kind").keys().filter(|_| kind != "securitySchemes") {
+            assert!(references.contains(&format!("#/components/{kind}/{name}")), "{kind}/{name} is used nowhere");
+        }
+    }
+}
+
+#[test]
+fn operations_have_names_of_their_own_even_where_names_look_alike() {
+    let mut twice = sample::catalogue();
+    let mut alike = twice.entities[0].clone();
+    alike.registry = "popu-lation".to_owned().try_into().expect("a registry");
+    twice.entities.push(alike.clone());
+    alike.registry = "popu--lation".to_owned().try_into().expect("a registry");
+    twice.entities.push(alike);
+    let document = openapi::openapi(&twice, "0.1.0");
+    let mut ids = BTreeSet::new();
+    for operation in document["paths"].as_object().expect("paths").values().flat_map(|item| item.as_object().expect("methods").values()) {
+        let id = operation["operationId"].as_str().expect("an operationId").to_owned();
+        assert!(ids.insert(id.clone()), "{id} stands twice");
+    }
+    assert!(ids.contains("readPopulationV1Persons"));
+}
+
+#[test]
+fn a_system_without_grants_sees_the_bus_alone() {
+    let empty = Catalogue { entities: Vec::new(), ..sample::catalogue() };
+    let document = openapi::openapi(&empty, "0.1.0");
+    assert!(document["paths"].as_object().expect("paths").keys().all(|path| path.starts_with("/bus/")));
+}
+
+#[test]
+fn the_catalogue_links_to_what_there_is() {
+    golden::holds("catalogue.json", &catalogue::catalogue(&sample::catalogue()));
+    golden::holds("schemas.json", &catalogue::schemas(&sample::catalogue()));
+}
+
+#[test]
+fn a_schema_is_found_by_its_address_and_by_its_name_only_where_that_means_one_document() {
+    let mut sample = sample::catalogue();
+    let whole = Value::clone(&sample.entities[0].document);
+    assert_eq!(catalogue::schema(&sample, "population/v1/persons"), Some(&whole));
+    assert_eq!(catalogue::schema(&sample, "person/v1"), Some(&whole));
+    assert_eq!(catalogue::schema(&sample, "person/v2"), None);
+    sample.entities[1].schema = "person/v1".into();
+    assert_eq!(catalogue::schema(&sample, "person/v1"), None);
+    assert_eq!(catalogue::schema(&sample, "population/v1/persons"), Some(&whole));
+}
+
+fn collect(value: &Value, references: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                references.insert(reference.clone());
+            }
+            members.values().for_each(|member| collect(member, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}

@@ -1,0 +1,190 @@
+//! Deliver: from memory, from a flight under way, or from the registry; then map and validate the reply.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use metrics::counter;
+use rabita_model::{Blame, Code, ExchangeId, Refusal};
+use rabita_schemas::SelectedFields;
+use rabita_sdk::mapping::Selection;
+use rabita_sdk::{BinaryStream, Call, Failure, Legacy, OpenBinary, Read, Row, Search, Source};
+use serde_json::Value;
+
+use super::{Answer, Body, Timing};
+use crate::registry::{Entity, Fetched, Flown, Question, Registry};
+use crate::seal::Seal;
+use crate::stage::{Asked, Validated};
+
+/// The longest that a binary value may take on its way to the caller.
+const BINARY_TIME: Duration = Duration::from_secs(300);
+
+pub(super) async fn deliver(
+    validated: Validated,
+    seal: &Seal,
+    exchange: ExchangeId,
+    traceparent: Option<String>,
+    timing: &mut Timing,
+) -> Result<Answer, Refusal> {
+    let Validated { permitted, asked, .. } = validated;
+    let (registry, entity) = (permitted.registry, permitted.entity);
+    if let Asked::Binary { key, source, media_type } = asked {
+        let call = registry.call(exchange, traceparent, BINARY_TIME);
+        return binary(&registry, &entity, key, source, media_type, call, timing).await;
+    }
+    let question = Question { asked: argument(&asked), selection: permitted.selection };
+    let search = match &asked {
+        Asked::Search { search, .. } => search.clone(),
+        _ => String::new(),
+    };
+    let answer = |fetched: Fetched, age, stale| Answer::Data {
+        next: fetched.next.as_ref().map(|next| seal.seal(next, search.as_bytes())),
+        body: fetched.body,
+        age,
+        stale,
+        observed: fetched.observed,
+    };
+    let remembered = match &entity.memory {
+        Some(memory) => memory.recall(&question).await,
+        None => None,
+    };
+    let stale = match remembered {
+        Some(known) if known.is_fresh => {
+            count_memory(&entity, "hit");
+            return Ok(answer(known.fetched, Some(known.age), false));
+        }
+        other => other,
+    };
+    let flown = fly(&registry, &entity, &question, asked, exchange, traceparent).await;
+    timing.registry = flown.registry_time;
+    match (flown.result, stale) {
+        (Ok(fetched), _) => {
+            if let Some(memory) = &entity.memory {
+                count_memory(&entity, "miss");
+                memory.keep(question, fetched.clone()).await;
+            }
+            Ok(answer(fetched, None, false))
+        }
+        // Only a registry's failure is bridged; what the caller or the grant did wrong is told.
+        (Err(refusal), Some(known)) if refusal.code.blame() == Blame::Registry => {
+            count_memory(&entity, "stale");
+            Ok(answer(known.fetched, Some(known.age), true))
+        }
+        (Err(refusal), _) => Err(refusal),
+    }
+}
+
+fn count_memory(entity: &Entity, result: &'static str) {
+    counter!("rabita_cache_total", "registry" => entity.target.registry.to_string(), "entity" => entity.target.entity.to_string(), "result" => result)
+        .increment(1);
+}
+
+/// The legacy arguments as text, so that the same question is known again.
+fn argument(asked: &Asked) -> String {
+    match asked {
+        Asked::Read { key } => format!("read {}", serde_json::to_string(key).unwrap_or_default()),
+        Asked::ReadMany { keys } => format!("many {}", serde_json::to_string(keys).unwrap_or_default()),
+        Asked::Search { limit, cursor, search, .. } => format!("search {limit} {cursor:?} {search}"),
+        Asked::Binary { .. } => String::new(),
+    }
+}
+
+/// Joins the flight of this question, or begins it.
+async fn fly(
+    registry: &Arc<Registry>,
+    entity: &Arc<Entity>,
+    question: &Question,
+    asked: Asked,
+    exchange: ExchangeId,
+    traceparent: Option<String>,
+) -> Flown {
+    let begin = || {
+        let (registry, entity, selection) = (Arc::clone(registry), Arc::clone(entity), question.selection.clone());
+        let call = registry.call(exchange, traceparent, registry.timeout);
+        async move {
+            let started = Instant::now();
+            let result = fetch(&registry, &entity, asked, &selection, &call).await;
+            Flown { result, registry_time: started.elapsed() }
+        }
+    };
+    let (flight, joined) = entity.flights.join(question.clone(), begin);
+    if joined {
+        counter!("rabita_flights_joined_total", "registry" => registry.id.to_string()).increment(1);
+    }
+    flight.await
+}
+
+async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &Selection, call: &Call) -> Result<Fetched, Refusal> {
+    let wanted = entity.mapping.wanted(selection);
+    let selected = entity.selected(selection);
+    let mut reply = Reply { entity, selection, selected: &selected, observed: 0 };
+    let mut next = None;
+    let body = match asked {
+        Asked::Read { key } => {
+            let ask = Read { entity: entity.index, key, wanted };
+            let (row, _) = registry.deliver(call, registry.connector.read(ask, call)).await?;
+            let row = row.ok_or(Code::RecordAbsent)?;
+            Body::Record(reply.record(&row)?)
+        }
+        Asked::ReadMany { keys } => {
+            let due = keys.len();
+            let asks = keys.into_iter().map(|key| Read { entity: entity.index, key, wanted: wanted.clone() }).collect();
+            let (rows, _) = registry.deliver(call, registry.connector.read_many(asks, call)).await?;
+            if rows.len() != due {
+                return Err(Refusal::new(Code::Internal).detail("the connector answered another number of keys"));
+            }
+            let records = rows.iter().map(|row| row.as_ref().map(|row| reply.record(row)).transpose());
+            Body::Many(records.collect::<Result<_, _>>()?)
+        }
+        Asked::Search { conditions, limit, cursor, .. } => {
+            let ask = Search { entity: entity.index, conditions, wanted, limit, cursor };
+            let (page, _) = registry.deliver(call, registry.connector.search(ask, call)).await?;
+            let records = page.rows.iter().take(limit).map(|row| reply.record(row)).collect::<Result<_, _>>()?;
+            next = page.next;
+            Body::Page(records)
+        }
+        Asked::Binary { .. } => return Err(Refusal::new(Code::Internal).detail("a binary value is no record")),
+    };
+    Ok(Fetched { body: Arc::new(body), next, observed: reply.observed })
+}
+
+/// Rows on their way to being records.
+struct Reply<'a> {
+    entity: &'a Entity,
+    selection: &'a Selection,
+    selected: &'a SelectedFields,
+    observed: usize,
+}
+
+impl Reply<'_> {
+    fn record(&mut self, row: &Row) -> Result<Value, Refusal> {
+        let (record, observed) = self.entity.record(row, self.selection, self.selected)?;
+        self.observed += observed;
+        Ok(record)
+    }
+}
+
+/// Opens a binary value; its place at the registry is given back when the last byte has gone.
+async fn binary(
+    registry: &Registry,
+    entity: &Entity,
+    key: Vec<Legacy>,
+    source: Source,
+    media_type: String,
+    call: Call,
+    timing: &mut Timing,
+) -> Result<Answer, Refusal> {
+    let started = Instant::now();
+    let ask = OpenBinary { entity: entity.index, key, source };
+    let opened = registry.deliver(&call, registry.connector.open_binary(ask, &call)).await;
+    timing.registry = started.elapsed();
+    let (stream, place) = opened?;
+    let BinaryStream { length, media_type: told, chunks } = stream.ok_or(Code::RecordAbsent)?;
+    let chunks = chunks.map(move |chunk: Result<Bytes, Failure>| {
+        let _held_until_the_end = &place;
+        chunk
+    });
+    let stream = BinaryStream { length, media_type: None, chunks: Box::pin(chunks) };
+    Ok(Answer::Binary { stream, media_type: told.unwrap_or(media_type) })
+}

@@ -1,0 +1,98 @@
+//! The health of registries: asked after from time to time, told to operators.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use metrics::gauge;
+use rabita_model::ExchangeId;
+use rabita_sdk::Failure;
+use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
+
+use crate::Clock;
+use crate::registry::Registry;
+
+/// How one registry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Not asked yet.
+    Unknown,
+    /// It answers, and its code lists are there.
+    Ready,
+    /// It does not, and why. For operators.
+    Unready(String),
+}
+
+impl Health {
+    /// For `/readyz`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Unknown => json!({ "ready": false, "why": "not asked yet" }),
+            Self::Ready => json!({ "ready": true }),
+            Self::Unready(why) => json!({ "ready": false, "why": why }),
+        }
+    }
+}
+
+/// The last known health of a registry.
+#[derive(Debug)]
+pub(crate) struct Pulse(Mutex<Health>);
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self(Mutex::new(Health::Unknown))
+    }
+}
+
+impl Pulse {
+    pub fn get(&self) -> Health {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes down the health and tells whether it changed.
+    fn set(&self, health: Health) -> bool {
+        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = *own != health;
+        *own = health;
+        changed
+    }
+}
+
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Asks after a registry until dropped.
+pub(crate) async fn watch(registry: Arc<Registry>, clock: Arc<dyn Clock>, new_id: fn() -> ExchangeId) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        registry.codes.set_today(clock.today());
+        let health = match ask(&registry, &*clock, new_id).await {
+            Ok(()) => Health::Ready,
+            Err(failure) => Health::Unready(failure.to_string()),
+        };
+        let ready = health == Health::Ready;
+        gauge!("rabita_registry_ready", "registry" => registry.id.to_string()).set(if ready { 1.0 } else { 0.0 });
+        if registry.pulse.set(health.clone()) {
+            match health {
+                Health::Unready(why) => tracing::warn!(registry = %registry.id, why, "registry unready"),
+                _ => tracing::info!(registry = %registry.id, "registry ready"),
+            }
+        }
+    }
+}
+
+/// Probes a registry, and reads the code tables that are not there yet.
+pub(crate) async fn ask(registry: &Registry, clock: &dyn Clock, new_id: fn() -> ExchangeId) -> Result<(), Failure> {
+    let call = registry.call(new_id(), None, registry.timeout);
+    let probe = tokio::time::timeout_at(call.deadline.into(), registry.connector.probe(&call)).await;
+    probe.unwrap_or_else(|_| Err(Failure::timed_out("the deadline passed")))?;
+    let lists = registry.codes.iter().filter(|list| list.in_registry().is_some());
+    for (at, list) in lists.enumerate().filter(|(_, list)| !list.is_loaded()) {
+        let call = registry.call(new_id(), None, registry.timeout);
+        let rows = registry.connector.table(at, &call).await?;
+        list.load(rows, clock.today()).map_err(|fault| Failure::malformed(format!("code list `{}`: {fault}", list.name())))?;
+    }
+    Ok(())
+}

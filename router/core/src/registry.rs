@@ -1,0 +1,270 @@
+//! A registry at work: its connector, and what stands between it and callers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use metrics::{counter, gauge, histogram};
+use rabita_config::Registry as Configured;
+use rabita_model::{AgencyId, Code, ExchangeId, Fault, FieldName, Refusal, RegistryId, Target};
+use rabita_schemas::{RecordSchema, SelectedFields};
+use rabita_sdk::codes::CodeBook;
+use rabita_sdk::manifest::{Entity as Manifest, Limits, Replies};
+use rabita_sdk::mapping::{Mapping, Selection};
+use rabita_sdk::{Call, Connector, Failure, Row};
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::breaker::Breaker;
+use crate::flight::Flights;
+use crate::health::Pulse;
+use crate::limit::Limiter;
+use crate::memory::Memory;
+
+/// One registry.
+pub(crate) struct Registry {
+    pub id: RegistryId,
+    pub agency: AgencyId,
+    pub title: Option<String>,
+    pub connector: Arc<dyn Connector>,
+    pub codes: CodeBook,
+    pub timeout: Duration,
+    pub entities: Vec<Arc<Entity>>,
+    pub pulse: Pulse,
+    breaker: Breaker,
+    limiter: Option<Limiter>,
+    places: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    queue: usize,
+}
+
+/// One entity of a registry.
+pub(crate) struct Entity {
+    pub target: Target,
+    /// Its place in the connector's specification.
+    pub index: usize,
+    pub manifest: Manifest,
+    pub mapping: Arc<Mapping>,
+    pub schema: Arc<RecordSchema>,
+    pub schema_name: String,
+    pub all: Selection,
+    pub key_fields: Vec<FieldName>,
+    pub key_selected: SelectedFields,
+    pub code_versions: Vec<(String, String)>,
+    pub memory: Option<Memory>,
+    pub flights: Flights<Question, Flown>,
+}
+
+/// What is asked of an entity: the same question has the same answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    /// The legacy arguments, as JSON.
+    pub asked: String,
+    pub selection: Selection,
+}
+
+/// An answer, shared by all who asked for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetched {
+    pub body: Arc<crate::Body>,
+    /// The connector's beginning of the next page.
+    pub next: Option<String>,
+    /// Faults that `observe` let through.
+    pub observed: usize,
+}
+
+/// What a flight came to, and how long the registry took.
+#[derive(Debug, Clone)]
+pub(crate) struct Flown {
+    pub result: Result<Fetched, Refusal>,
+    pub registry_time: Duration,
+}
+
+impl Registry {
+    pub fn new(configured: &Configured, connector: Arc<dyn Connector>) -> Self {
+        let manifest = &configured.manifest;
+        let limits = &manifest.limits;
+        let Limits { concurrency, queue, timeout_ms, .. } = *limits;
+        let code_versions: Vec<(String, String)> = configured
+            .plan
+            .codes
+            .iter()
+            .filter_map(|list| Some((list.name().to_owned(), list.version()?.to_owned())))
+            .collect();
+        let entities = configured.plan.entities.iter().zip(&configured.schemas);
+        Self {
+            id: manifest.registry.clone(),
+            agency: manifest.agency.clone(),
+            title: manifest.title.clone(),
+            connector,
+            codes: configured.plan.codes.clone(),
+            timeout: Duration::from_millis(timeout_ms),
+            entities: entities
+                .map(|(planned, (schema_name, schema))| {
+                    let key_fields: Vec<FieldName> = planned.mapping.key_fields().cloned().collect();
+                    Arc::new(Entity {
+                        target: planned.target.clone(),
+                        index: planned.index,
+                        manifest: planned.manifest.clone(),
+                        mapping: Arc::clone(&planned.mapping),
+                        schema: Arc::clone(schema),
+                        schema_name: schema_name.clone(),
+                        all: planned.mapping.all(),
+                        key_selected: SelectedFields::new(&key_fields),
+                        key_fields,
+                        code_versions: code_versions.clone(),
+                        memory: planned.manifest.cache.as_ref().map(Memory::new),
+                        flights: Flights::new(),
+                    })
+                })
+                .collect(),
+            pulse: Pulse::default(),
+            breaker: Breaker::new(limits.breaker.failures, Duration::from_millis(limits.breaker.open_ms)),
+            limiter: limits.requests_per_second.map(|rate| Limiter::new("registry", rate, limits.burst)),
+            places: Arc::new(Semaphore::new(concurrency)),
+            waiting: AtomicUsize::new(0),
+            queue,
+        }
+    }
+
+    /// A call that must be over when the registry's time is.
+    pub fn call(&self, exchange: ExchangeId, traceparent: Option<String>, time: Duration) -> Call {
+        Call { exchange, deadline: Instant::now() + time, traceparent }
+    }
+
+    /// Makes a call within what the registry can bear: its rate, its breaker, its bulkhead and the deadline.
+    pub async fn deliver<T>(
+        &self,
+        call: &Call,
+        ask: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<(T, OwnedSemaphorePermit), Refusal> {
+        if let Some(limiter) = &self.limiter {
+            limiter.take().map_err(|(refusal, _)| refusal)?;
+        }
+        let leave = self.breaker.enter(Instant::now()).map_err(|pause| {
+            gauge!("rabita_breaker_open", "registry" => self.id.to_string()).set(1.0);
+            Refusal::new(Code::RegistryCircuitOpen).retry_after(pause)
+        })?;
+        let place = self.place(call).await?;
+        let started = Instant::now();
+        let in_flight = gauge!("rabita_registry_in_flight", "registry" => self.id.to_string());
+        in_flight.increment(1.0);
+        let counted = Counted(in_flight);
+        let answer = tokio::time::timeout_at(call.deadline.into(), ask).await;
+        drop(counted);
+        let result = answer.unwrap_or_else(|_| Err(Failure::timed_out("the deadline passed")));
+        let now = Instant::now();
+        histogram!("rabita_registry_seconds", "registry" => self.id.to_string()).record(now.duration_since(started).as_secs_f64());
+        leave.end(result.as_ref().err(), now);
+        gauge!("rabita_breaker_open", "registry" => self.id.to_string()).set(if self.breaker.is_open(now) { 1.0 } else { 0.0 });
+        result.map(|value| (value, place)).map_err(refusal)
+    }
+
+    async fn place(&self, call: &Call) -> Result<OwnedSemaphorePermit, Refusal> {
+        let busy = || Refusal::new(Code::RegistryBusy).retry_after(Duration::from_secs(1));
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(place);
+        }
+        let waits = Waits::begin(&self.waiting, self.queue).ok_or_else(busy)?;
+        let place = tokio::time::timeout_at(call.deadline.into(), Arc::clone(&self.places).acquire_owned()).await;
+        drop(waits);
+        match place {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) => Err(Refusal::new(Code::BusStopping)),
+            Err(_) => Err(busy().detail("no place became free in time")),
+        }
+    }
+}
+
+impl Entity {
+    /// The contract record of a legacy row: mapped, validated against the schema, and no more than was selected.
+    pub fn record(&self, row: &Row, selection: &Selection, selected: &SelectedFields) -> Result<(Value, usize), Refusal> {
+        let (record, mut faults) = self.mapping.decode(row, selection);
+        let record = Value::Object(record);
+        let is_valid = faults.is_empty() && self.schema.partial_is_valid(&record, selected);
+        if is_valid {
+            return Ok((record, 0));
+        }
+        if let Some(fault) = faults.iter().find(|fault| fault.code == "codes_not_loaded") {
+            return Err(Refusal::new(Code::RegistryUnavailable).detail(fault.message.clone()));
+        }
+        // A field that could not be mapped is missing; that it is then required too would say the same twice.
+        let missing: Vec<String> = faults.iter().map(|fault| fault.pointer.clone()).collect();
+        let more = self.schema.partial_faults(&record, selected);
+        faults.extend(more.into_iter().filter(|fault| fault.code != "required" || !missing.contains(&fault.pointer)));
+        self.count(&faults);
+        match self.manifest.replies {
+            Replies::Observe => Ok((record, faults.len())),
+            Replies::Enforce => Err(Refusal::with_faults(Code::RegistryBrokeContract, faults)),
+        }
+    }
+
+    /// The fields of a selection, in the form that schemas take.
+    pub fn selected(&self, selection: &Selection) -> SelectedFields {
+        if *selection == self.all {
+            return SelectedFields::all();
+        }
+        let names: Vec<FieldName> = self.mapping.selected(selection).cloned().collect();
+        SelectedFields::new(&names)
+    }
+
+    fn count(&self, faults: &[Fault]) {
+        let mode = match self.manifest.replies {
+            Replies::Enforce => "refused",
+            Replies::Observe => "observed",
+        };
+        for fault in faults {
+            let labels = [
+                ("registry", self.target.registry.to_string()),
+                ("entity", self.target.entity.to_string()),
+                ("code", fault.code.to_owned()),
+                ("mode", mode.to_owned()),
+            ];
+            counter!("rabita_reply_faults_total", &labels).increment(1);
+        }
+    }
+}
+
+/// What callers are told of a connector's failure.
+fn refusal(failure: Failure) -> Refusal {
+    let detail = failure.to_string();
+    match failure {
+        Failure::Refused { reason, .. } => Refusal { reason, ..Refusal::new(Code::RegistryRefused).detail(detail) },
+        Failure::Unavailable { retry_after, .. } => {
+            let wait = retry_after.unwrap_or(Duration::from_secs(5));
+            Refusal::new(Code::RegistryUnavailable).detail(detail).retry_after(wait)
+        }
+        Failure::TimedOut { .. } | Failure::Unknown { .. } => Refusal::new(Code::RegistryTimeout).detail(detail),
+        Failure::Malformed { .. } => Refusal::new(Code::RegistryBrokeContract).detail(detail),
+        Failure::Unsupported { .. } => Refusal::new(Code::Internal).detail(detail),
+    }
+}
+
+struct Counted(metrics::Gauge);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// A place in the queue.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn begin(waiting: &'a AtomicUsize, queue: usize) -> Option<Self> {
+        let before = waiting.fetch_add(1, Ordering::AcqRel);
+        let waits = Self(waiting);
+        (before < queue).then_some(waits)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// All entities, by what callers name them.
+pub(crate) type Entities = HashMap<Target, (Arc<Registry>, Arc<Entity>)>;

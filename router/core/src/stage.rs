@@ -1,0 +1,9 @@
+//! The stages before delivery. Each proof can be made by its stage alone, and is needed by the next.
+
+mod authenticate;
+mod authorise;
+mod validate;
+
+pub(crate) use authenticate::Authenticated;
+pub(crate) use authorise::{Granted, Grants, Permitted};
+pub(crate) use validate::{Asked, Validated};

@@ -1,0 +1,249 @@
+//! Identifiers. Each is its own type, so that a registry's name can't be passed where a system's is meant.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// Why a text is no identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an identifier is {expected}")]
+pub struct BadId {
+    /// What would have been right, for a person.
+    pub expected: &'static str,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $pattern:literal, $expected:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// Takes a text for the identifier, or says what would have been one.
+            ///
+            /// # Errors
+            /// When the text does not have the form of this identifier.
+            pub fn new(text: &str) -> Result<Self, BadId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) { Ok(Self(text.into())) } else { Err(BadId { expected: $expected }) }
+            }
+
+            /// The identifier as it stands in configuration, URLs, logs and metrics.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = BadId;
+            fn try_from(text: String) -> Result<Self, BadId> {
+                Self::new(&text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(id: $type) -> Self {
+                id.0.to_string()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "pattern": $pattern, "description": $expected })
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// A public body that owns registries and systems.
+    AgencyId, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
+);
+name!(
+    /// A registry: an agency's system of record.
+    RegistryId, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
+);
+name!(
+    /// A system: software that calls the bus.
+    SystemId, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
+);
+name!(
+    /// A purpose for which data is asked: the word of a legal basis, such as `birth-registration`.
+    Purpose, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
+);
+name!(
+    /// An entity of a contract, such as `persons`.
+    EntityName, "^[a-z][a-z0-9_-]{0,63}$", "lower-case letters, digits, `_` and `-`, beginning with a letter, at most 64", is_entity
+);
+name!(
+    /// A contract field, as a dotted path from the record's root: `name.family`.
+    FieldName, "^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$", "members joined by `.`, each of letters, digits, `_` and `-`", is_field
+);
+
+const NAME_MAX: usize = 64;
+const FIELD_MAX: usize = 200;
+
+fn is_slug(text: &str) -> bool {
+    text.len() <= NAME_MAX
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_entity(text: &str) -> bool {
+    text.len() <= NAME_MAX
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+fn is_field(text: &str) -> bool {
+    text.len() <= FIELD_MAX
+        && text.split('.').all(|part| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        })
+}
+
+impl FieldName {
+    /// The members of the path, outermost first.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.0.split('.')
+    }
+
+    /// Whether this names `other` or something that `other` lies within: `name` covers `name.family`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.strip_prefix(&*self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// The field as a JSON Pointer (RFC 6901).
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        // A field's members hold neither `~` nor `/`, so nothing needs escaping.
+        format!("/{}", self.0.replace('.', "/"))
+    }
+}
+
+/// A version of a contract: `v1`, `v2`, ...
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Version(u16);
+
+impl Version {
+    /// Takes `v` and a number from 1 to 65535 without leading zeros.
+    ///
+    /// # Errors
+    /// When the text has another form.
+    pub fn new(text: &str) -> Result<Self, BadId> {
+        let number = text.strip_prefix('v').filter(|digits| !digits.starts_with('0')).filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
+        number
+            .and_then(|digits| digits.parse().ok())
+            .map(Self)
+            .ok_or(BadId { expected: "`v` and a number, such as `v1`" })
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = BadId;
+    fn try_from(text: String) -> Result<Self, BadId> {
+        Self::new(&text)
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> Self {
+        version.to_string()
+    }
+}
+
+impl JsonSchema for Version {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Version".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^v[1-9][0-9]{0,4}$", "description": "`v` and a number, such as `v1`" })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+/// One request and its answer. A UUID version 7, so that ids sort by time (RFC 9562).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExchangeId(uuid::Uuid);
+
+impl ExchangeId {
+    /// Wraps a UUID that the binary drew.
+    #[must_use]
+    pub const fn new(uuid: uuid::Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl fmt::Display for ExchangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for ExchangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_forms_it_states_and_no_other() {
+        assert!(RegistryId::new("population").is_ok());
+        for bad in ["", "Population", "9lives", "a b", "a/b", "ə", &"a".repeat(65)] {
+            assert!(RegistryId::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(FieldName::new("name.family").is_ok());
+        for bad in ["", ".", "a.", ".a", "a..b", "a/b", "a~b"] {
+            assert!(FieldName::new(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(Version::new("v12").map(|v| v.to_string()), Ok("v12".to_owned()));
+        for bad in ["", "1", "v0", "v01", "v", "v1x", "v99999"] {
+            assert!(Version::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_covers_what_lies_within_it_and_nothing_that_merely_begins_alike() {
+        let field = |text| FieldName::new(text).expect("a field");
+        assert!(field("name").covers(&field("name.family")));
+        assert!(field("name").covers(&field("name")));
+        assert!(!field("name").covers(&field("names")));
+        assert!(!field("name.family").covers(&field("name")));
+    }
+}

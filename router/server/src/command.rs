@@ -1,0 +1,117 @@
+//! The command line.
+
+mod check;
+mod connector_test;
+mod demo;
+mod explain;
+mod output;
+mod schema;
+mod serve;
+mod try_call;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// The interoperability bus between government registries and the frontends that serve citizens.
+#[derive(Debug, Parser)]
+#[command(name = "rabita", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node on a configuration directory.
+    Serve {
+        /// The configuration directory.
+        #[arg(long, value_name = "DIR")]
+        config: PathBuf,
+    },
+    /// Tell everything that is wrong with a configuration directory. Exits with 1 when it cannot be used.
+    Check {
+        /// The configuration directory.
+        directory: PathBuf,
+        /// How findings are printed.
+        #[arg(long, value_enum, default_value_t = check::Form::Text)]
+        format: check::Form,
+        /// Exit with 1 for warnings too.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Test connectors and their manifests.
+    Connector {
+        #[command(subcommand)]
+        command: ConnectorCommand,
+    },
+    /// Call a registry as a given system, with that system's grants, without a running node.
+    Try(try_call::TryArguments),
+    /// Explain an error code, or list all of them.
+    Explain {
+        /// The code, as in a problem's `code`.
+        code: Option<String>,
+    },
+    /// Run a small country in a scratch directory, and print commands to try on it.
+    Demo(demo::DemoArguments),
+    /// Print the JSON Schemas of the configuration's documents, for editors.
+    Schema {
+        /// `rabita`, `agencies`, `registry`, `system` or `grants`; without it, all are written into `--out`.
+        document: Option<String>,
+        /// Write `NAME.schema.json` files into this directory.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Print completions for a shell.
+    Completions {
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConnectorCommand {
+    /// Run the `tests:` of manifests: on stand-ins for the legacy systems, or with --live on the real ones.
+    Test(connector_test::TestArguments),
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Check { directory, format, strict } => check::run(&directory, format, strict),
+        Command::Connector { command: ConnectorCommand::Test(arguments) } => connector_test::run(&arguments),
+        Command::Try(arguments) => try_call::run(&arguments),
+        Command::Explain { code } => explain::run(code.as_deref()),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Schema { document, out } => schema::run(document.as_deref(), out.as_deref()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "rabita", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|error| {
+        output::complain(&error.to_string());
+        ExitCode::FAILURE
+    })
+}
+
+/// Why a command ended early; its text is what the user sees.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Loads a configuration that must be right; prints what is wrong with it.
+fn load(directory: &std::path::Path) -> Result<rabita_config::Country, Failed> {
+    let today = rabita_core::Clock::today(&crate::machine::WallClock);
+    let loaded = rabita_config::load(directory, &crate::kinds::all(), today);
+    loaded.country.ok_or_else(|| {
+        output::complain(loaded.report.to_string().trim_end());
+        format!("{} error(s) in {}; nothing was started", loaded.report.errors(), directory.display()).into()
+    })
+}

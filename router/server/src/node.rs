@@ -1,0 +1,132 @@
+//! A node: a configuration at work behind its listeners.
+
+mod admin;
+mod binary;
+mod evidence;
+mod exchange;
+mod listener;
+pub mod telemetry;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use rabita_config::Country;
+use rabita_core::Bus;
+use rabita_core::bus::BusError;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::machine::{MachineSecrets, WallClock, new_exchange};
+use exchange::Exchanges;
+use telemetry::Tracing;
+
+/// A running node.
+pub struct Node {
+    /// Where callers connect, in the order of the configuration.
+    pub addresses: Vec<SocketAddr>,
+    /// Where operators connect.
+    pub admin: SocketAddr,
+    bus: Arc<Bus>,
+    stopping: watch::Sender<bool>,
+    exchanges: Arc<Exchanges>,
+    listeners: JoinSet<()>,
+    _watches: JoinSet<()>,
+    drain: Duration,
+}
+
+/// Why a node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error("cannot listen on {address}: {source}{}", hint(.source))]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("{0}")]
+    Tls(#[from] tls::TlsError),
+    #[error("the exporter of traces cannot be made: {0}")]
+    Traces(String),
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; another program has the port: stop it, or choose another in rabita.yaml",
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)",
+        std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        _ => "",
+    }
+}
+
+impl Node {
+    /// Opens the registries and begins to listen.
+    ///
+    /// # Errors
+    /// When a secret, a certificate or a port is not to be had. A registry that is down is no error.
+    pub async fn start(country: &Country) -> Result<Self, StartError> {
+        let secrets = MachineSecrets::new(&country.directory);
+        let metrics = telemetry::metrics();
+        let tracing = Tracing::open(country.node.telemetry.traces.as_ref()).map_err(StartError::Traces)?;
+        let bus = Arc::new(Bus::open(country, &secrets, Arc::new(WallClock), new_exchange).await?);
+
+        let (stopping, stops) = watch::channel(false);
+        let limits = &country.node.limits;
+        let exchanges = Arc::new(Exchanges {
+            bus: Arc::clone(&bus),
+            places: Arc::new(Semaphore::new(limits.exchanges)),
+            stopping: AtomicBool::new(false),
+            body_max: limits.body_max_bytes,
+            body_timeout: Duration::from_millis(limits.body_timeout_ms),
+            tracing,
+        });
+        let connections = Arc::new(Semaphore::new(limits.connections));
+        let head_timeout = Duration::from_millis(limits.head_timeout_ms);
+        let drain = Duration::from_millis(limits.drain_ms);
+
+        let mut listeners = JoinSet::new();
+        let mut addresses = Vec::new();
+        for configured in &country.node.listeners {
+            let tls = tls::server(&country.directory, &configured.tls)?;
+            let (socket, address) = bind(configured.address).await?;
+            addresses.push(address);
+            let listener = listener::Listener {
+                socket,
+                tls,
+                connections: Arc::clone(&connections),
+                exchanges: Arc::clone(&exchanges),
+                head_timeout,
+                drain,
+            };
+            listeners.spawn(listener.run(stops.clone()));
+        }
+        let (socket, admin) = bind(country.node.admin.address).await?;
+        listeners.spawn(admin::run(socket, Arc::clone(&exchanges), metrics, stops));
+        let watches = bus.watch();
+        Ok(Self { addresses, admin, bus, stopping, exchanges, listeners, _watches: watches, drain })
+    }
+
+    /// Takes no more, finishes what is under way, and closes the registries. Tells whether all was finished in time.
+    pub async fn stop(mut self) -> bool {
+        self.exchanges.stopping.store(true, std::sync::atomic::Ordering::Release);
+        let _ = self.stopping.send(true);
+        let drained = tokio::time::timeout(self.drain, async { while self.listeners.join_next().await.is_some() {} }).await;
+        self.listeners.shutdown().await;
+        self.bus.close().await;
+        self.exchanges.tracing.flush().await;
+        drained.is_ok()
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen = |source| StartError::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(listen)?;
+    let address = socket.local_addr().map_err(listen)?;
+    Ok((socket, address))
+}
+
+/// Waits until the node is told to stop, or is gone.
+async fn stopped(stops: &mut watch::Receiver<bool>) {
+    let _ = stops.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,268 @@
+//! One request: from its head to the answer, with its log line, its metrics and its trace.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use metrics::{counter, histogram};
+use rabita_contract::{Asked, Body, ETag, Frame, RateLimit, Route, TraceParent};
+use rabita_core::{Answer, Bus, Evidence, Exchange, LimitState, Received, Timing, Trail};
+use rabita_model::{Ask, Code, ExchangeId, Refusal};
+use tokio::sync::Semaphore;
+
+use super::binary::{self, BinaryBody};
+use super::telemetry::{Span, Tracing};
+use crate::machine::new_exchange;
+
+/// What all exchanges of a node share.
+pub(super) struct Exchanges {
+    pub bus: Arc<Bus>,
+    pub places: Arc<Semaphore>,
+    pub stopping: AtomicBool,
+    pub body_max: usize,
+    pub body_timeout: Duration,
+    pub tracing: Tracing,
+}
+
+/// An answer's body: whole, or on its way.
+pub(super) type AnswerBody = Either<Full<Bytes>, BinaryBody>;
+
+/// What the log line of an exchange says.
+struct Line<'a> {
+    exchange: ExchangeId,
+    started: Instant,
+    trail: Option<&'a Trail>,
+    ask: Option<(&'a str, &'a str)>,
+}
+
+impl Exchanges {
+    /// Answers a request.
+    pub async fn answer(&self, request: Request<Incoming>, evidence: Option<Arc<Evidence>>) -> Response<AnswerBody> {
+        let started = Instant::now();
+        let exchange = new_exchange();
+        let (head, body) = request.into_parts();
+        let asked = Asked::of(&head);
+        let refuse = |refusal: Refusal| {
+            let line = Line { exchange, started, trail: None, ask: None };
+            line.refused(&refusal);
+            let frame = frame(exchange, started, &Timing::default(), &[]);
+            rabita_contract::problem(&refusal, &asked, &frame).map(whole)
+        };
+        if self.stopping.load(Ordering::Acquire) {
+            return refuse(Refusal::new(Code::BusStopping));
+        }
+        let Ok(_place) = self.places.try_acquire() else {
+            return refuse(Refusal::new(Code::BusOverloaded).retry_after(Duration::from_secs(1)));
+        };
+        let route = match self.read(&head, body).await {
+            Ok(body) => rabita_contract::parse(&head, &body),
+            Err(refusal) => Err(refusal),
+        };
+        match route {
+            Err(refusal) => refuse(refusal),
+            Ok(Route::Entity(ask)) => self.entity(&head, &asked, ask, evidence, exchange, started).await,
+            Ok(route) => match self.about(route, evidence.as_deref()) {
+                Err(refusal) => refuse(refusal),
+                Ok(body) => {
+                    let etag = ETag::of(digest(&SHA256, body.bytes()).as_ref());
+                    rabita_contract::respond(body, Some(&etag), &asked, &frame(exchange, started, &Timing::default(), &[])).map(whole)
+                }
+            },
+        }
+    }
+
+    /// The body, where the request has one that counts.
+    async fn read(&self, head: &Parts, body: Incoming) -> Result<Bytes, Refusal> {
+        if !rabita_contract::wants_body(head) {
+            return Ok(Bytes::new());
+        }
+        if body.size_hint().lower() > self.body_max as u64 {
+            return Err(Refusal::new(Code::BodyTooLarge));
+        }
+        match tokio::time::timeout(self.body_timeout, Limited::new(body, self.body_max).collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(Code::BodyTooLarge)),
+            Ok(Err(_)) => Err(Refusal::new(Code::MalformedRequest).detail("the body broke off")),
+            Err(_) => Err(Refusal::new(Code::MalformedRequest).detail("the body did not arrive in time")),
+        }
+    }
+
+    /// What the bus says of itself to this caller.
+    fn about(&self, route: Route, evidence: Option<&Evidence>) -> Result<Body, Refusal> {
+        let catalogue = self.bus.catalogue(evidence)?;
+        Ok(match route {
+            Route::OpenApi => Body::json(&rabita_contract::openapi::openapi(&catalogue, env!("CARGO_PKG_VERSION"))),
+            Route::Schemas(None) => Body::json(&rabita_contract::catalogue::schemas(&catalogue)),
+            Route::Schemas(Some(name)) => {
+                let schema = rabita_contract::catalogue::schema(&catalogue, &name);
+                Body::schema(schema.ok_or(Code::RouteAbsent)?)
+            }
+            Route::Catalogue | Route::Entity(_) => Body::json(&rabita_contract::catalogue::catalogue(&catalogue)),
+        })
+    }
+
+    async fn entity(
+        &self,
+        head: &Parts,
+        asked: &Asked,
+        ask: Ask,
+        evidence: Option<Arc<Evidence>>,
+        exchange: ExchangeId,
+        started: Instant,
+    ) -> Response<AnswerBody> {
+        let caller_trace = TraceParent::of(&head.headers);
+        let span = self.tracing.begin(caller_trace, &ask);
+        let traceparent = span.as_ref().map(Span::traceparent).or_else(|| caller_trace.map(|trace| trace.to_string()));
+        let words = (ask.purpose.as_ref().map(ToString::to_string).unwrap_or_default(), ask.case.clone().unwrap_or_default());
+        let Exchange { result, trail } = self.bus.exchange(Received { exchange, evidence, traceparent, ask }).await;
+        let limits: Vec<RateLimit<'_>> = trail.limit.iter().map(told).collect();
+        let mut frame = frame(exchange, started, &trail.timing, &limits);
+        let line = Line { exchange, started, trail: Some(&trail), ask: Some((&words.0, &words.1)) };
+        match result {
+            Ok(answer) => {
+                line.answered();
+                let response = respond(answer, asked, &mut frame).await;
+                if let Some(span) = span {
+                    span.end(&trail, response.status().as_u16(), None);
+                }
+                response
+            }
+            Err(refusal) => {
+                line.refused(&refusal);
+                let response = rabita_contract::problem(&refusal, asked, &frame).map(whole);
+                if let Some(span) = span {
+                    span.end(&trail, response.status().as_u16(), Some(refusal.code));
+                }
+                response
+            }
+        }
+    }
+}
+
+async fn respond(answer: Answer, asked: &Asked, frame: &mut Frame<'_>) -> Response<AnswerBody> {
+    match answer {
+        Answer::Data { body, next, age, stale, observed } => {
+            frame.age = age;
+            frame.is_stale = stale;
+            frame.observed = observed;
+            let body = match &*body {
+                rabita_core::Body::Record(record) => Body::record(record),
+                rabita_core::Body::Many(records) => Body::many(records),
+                rabita_core::Body::Page(records) => Body::page(records, next.as_deref()),
+            };
+            let etag = ETag::of(digest(&SHA256, body.bytes()).as_ref());
+            rabita_contract::respond(body, Some(&etag), asked, frame).map(whole)
+        }
+        Answer::Binary { stream, media_type } => binary::respond(stream, &media_type, asked, frame).await,
+    }
+}
+
+fn whole(bytes: Bytes) -> AnswerBody {
+    Either::Left(Full::new(bytes))
+}
+
+fn frame<'a>(exchange: ExchangeId, started: Instant, timing: &Timing, limits: &'a [RateLimit<'a>]) -> Frame<'a> {
+    Frame {
+        exchange,
+        bus: started.elapsed().saturating_sub(timing.registry),
+        registry: (!timing.registry.is_zero()).then_some(timing.registry),
+        age: None,
+        is_stale: false,
+        observed: 0,
+        limits,
+    }
+}
+
+fn told(state: &LimitState) -> RateLimit<'static> {
+    RateLimit {
+        policy: state.name,
+        quota: u64::from(state.quota),
+        window_s: 1,
+        remaining: u64::from(state.remaining),
+        reset_s: state.reset_s,
+    }
+}
+
+impl Line<'_> {
+    fn answered(&self) {
+        self.count("ok");
+        let Some(trail) = self.trail else { return };
+        tracing::info!(
+            exchange = %self.exchange,
+            system = trail.system.as_ref().map(|id| id.as_str()),
+            target_entity = %trail.target,
+            operation = trail.operation.as_str(),
+            purpose = self.purpose(),
+            us = self.micros(),
+            registry_us = as_micros(trail.timing.registry),
+            "exchange"
+        );
+    }
+
+    /// The one place where a refusal is logged.
+    fn refused(&self, refusal: &Refusal) {
+        self.count(refusal.code.as_str());
+        tracing::info!(
+            exchange = %self.exchange,
+            system = self.trail.and_then(|trail| trail.system.as_ref()).map(|id| id.as_str()),
+            target_entity = self.trail.map(|trail| trail.target.to_string()),
+            operation = self.trail.map(|trail| trail.operation.as_str()),
+            purpose = self.purpose(),
+            us = self.micros(),
+            registry_us = self.trail.map(|trail| as_micros(trail.timing.registry)),
+            code = refusal.code.as_str(),
+            detail = refusal.detail.as_deref(),
+            faults = self.faults(refusal),
+            "exchange refused"
+        );
+    }
+
+    /// Places and kinds of faults; neither holds a value.
+    fn faults(&self, refusal: &Refusal) -> Option<String> {
+        let told: Vec<String> = refusal
+            .faults
+            .iter()
+            .map(|fault| format!("{}{} {}", fault.pointer, fault.parameter.as_deref().unwrap_or_default(), fault.code))
+            .collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    fn purpose(&self) -> Option<&str> {
+        self.ask.map(|(purpose, _)| purpose).filter(|purpose| !purpose.is_empty())
+    }
+
+    fn count(&self, code: &'static str) {
+        let (registry, entity, operation, system) = match self.trail {
+            // Names that no configuration has must not become labels: anyone could make up new ones without end.
+            Some(trail) if trail.system.is_some() && !matches!(code, "not_permitted" | "unauthenticated") => (
+                trail.target.registry.to_string(),
+                trail.target.entity.to_string(),
+                trail.operation.as_str(),
+                trail.system.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ),
+            _ => (String::new(), String::new(), "", String::new()),
+        };
+        histogram!("rabita_exchange_seconds", "registry" => registry.clone(), "operation" => operation)
+            .record(self.started.elapsed().as_secs_f64());
+        counter!(
+            "rabita_exchanges_total",
+            "system" => system, "registry" => registry, "entity" => entity, "operation" => operation, "code" => code
+        )
+        .increment(1);
+    }
+
+    fn micros(&self) -> u64 {
+        as_micros(self.started.elapsed())
+    }
+}
+
+fn as_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,21 @@
+//! What starts the real servers that tests need, and stops them.
+//!
+//! Each server runs on a free port of the loopback with its files in a directory of its own, and ends with the value
+//! that holds it or with the test process, however that ends. What cannot start fails the test and says what to
+//! install; no test passes because its server is missing.
+//!
+//! The tests themselves stand beside this in `tests/tests/`. Knows no connector. Start with [`postgres`].
+
+pub mod mariadb;
+pub mod nginx;
+pub mod node;
+pub mod port;
+pub mod postgres;
+pub mod process;
+pub mod scratch;
+
+pub use mariadb::Mariadb;
+pub use nginx::Nginx;
+pub use node::NodeServer;
+pub use postgres::Postgres;
+pub use rabita_battery::{Fault, Proxy, eventually};

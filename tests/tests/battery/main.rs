@@ -1,0 +1,7 @@
+//! The battery, run by each kind of connector on its real legacy system. A module says how a kind is set up.
+
+mod mariadb;
+mod postgres;
+mod rest;
+mod soap;
+mod sqlite;
