@@ -49,7 +49,7 @@ impl Checker {
     /// Everything that is wrong with the schema.
     pub fn compile(schema: &Value) -> Result<Self, Vec<SchemaProblem>> {
         let document = bundle::bundled(schema, &Library::default())?;
-        let validator = engine::compiled(&document)?;
+        let validator = engine::compiled(&document, engine::UnknownFormats::Ignored)?;
         Ok(Self { document, validator })
     }
 

@@ -8,9 +8,17 @@ use crate::SchemaProblem;
 /// How large one compiled pattern may become, in bytes. Stops a schema from taking the memory of the bus.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
-/// Compiles a self-contained document: formats are asserted, unknown ones refused, patterns run in linear time, and
-/// nothing is fetched.
-pub(crate) fn compiled(document: &Value) -> Result<Validator, Vec<SchemaProblem>> {
+/// What becomes of a format that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnknownFormats {
+    /// A contract must not promise what is not checked.
+    Refused,
+    /// What is generated from types may say more than a validator knows (`uint32`).
+    Ignored,
+}
+
+/// Compiles a self-contained document: formats are asserted, patterns run in linear time, and nothing is fetched.
+pub(crate) fn compiled(document: &Value, unknown: UnknownFormats) -> Result<Validator, Vec<SchemaProblem>> {
     let problems: Vec<_> = jsonschema::draft202012::meta::validator()
         .iter_errors(document)
         .map(|error| SchemaProblem::at(error.instance_path().as_str(), error.to_string()))
@@ -27,7 +35,7 @@ pub(crate) fn compiled(document: &Value) -> Result<Validator, Vec<SchemaProblem>
         .with_draft(Draft::Draft202012)
         .offline()
         .should_validate_formats(true)
-        .should_ignore_unknown_formats(false)
+        .should_ignore_unknown_formats(unknown == UnknownFormats::Ignored)
         .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_BYTES_MAX))
         .with_format("partial-date", is_partial_date)
         .build(&document)
@@ -79,10 +87,10 @@ mod tests {
 
     #[test]
     fn refuses_unknown_formats_and_patterns_without_a_bound() {
-        assert!(compiled(&json!({ "format": "no-such-format" })).is_err());
-        assert!(compiled(&json!({ "pattern": "^(a)\\1$" })).is_err(), "a back reference takes exponential time");
-        assert!(compiled(&json!({ "pattern": "^(a{1000}){1000}$" })).is_err());
-        assert!(compiled(&json!({ "type": "strin" })).is_err());
-        assert!(compiled(&json!({ "format": "date" })).is_ok_and(|schema| !schema.is_valid(&json!("2023-02-30"))));
+        assert!(compiled(&json!({ "format": "no-such-format" }), UnknownFormats::Refused).is_err());
+        assert!(compiled(&json!({ "pattern": "^(a)\\1$" }), UnknownFormats::Refused).is_err(), "a back reference takes exponential time");
+        assert!(compiled(&json!({ "pattern": "^(a{1000}){1000}$" }), UnknownFormats::Refused).is_err());
+        assert!(compiled(&json!({ "type": "strin" }), UnknownFormats::Refused).is_err());
+        assert!(compiled(&json!({ "format": "date" }), UnknownFormats::Refused).is_ok_and(|schema| !schema.is_valid(&json!("2023-02-30"))));
     }
 }

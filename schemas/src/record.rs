@@ -37,8 +37,8 @@ impl RecordSchema {
     /// Everything that is wrong with the document.
     pub fn compile(document: &Value, library: &Library) -> Result<Self, Vec<SchemaProblem>> {
         let document = bundle::bundled(document, library)?;
-        let whole = engine::compiled(&document)?;
-        let partial = engine::compiled(&variant(&document))?;
+        let whole = engine::compiled(&document, engine::UnknownFormats::Refused)?;
+        let partial = engine::compiled(&variant(&document), engine::UnknownFormats::Refused)?;
         let required = Required::of(&document, &document).map_err(|problem| vec![problem])?;
         Ok(Self(Arc::new(Compiled { document: Arc::new(document), whole, partial, required })))
     }

@@ -246,11 +246,9 @@ fn blended(old: &Value, new: &Value, keeps: [bool; 6]) -> Value {
         }
     }
     if !keeps[4] {
-        let both = [&old["required"], &new["required"]].into_iter().filter_map(Value::as_array).flatten();
-        let mut names: Vec<_> = both.filter(|name| blend["properties"].get(name.as_str().unwrap_or_default()).is_some()).cloned().collect();
-        names.sort_by_key(ToString::to_string);
-        names.dedup();
-        blend["required"] = Value::Array(names);
+        let names = new["required"].as_array().into_iter().flatten();
+        let named: Vec<_> = names.filter(|name| blend["properties"].get(name.as_str().unwrap_or_default()).is_some()).cloned().collect();
+        blend["required"] = Value::Array(named);
     }
     if !keeps[5] {
         for keyword in ["anyOf", "oneOf", "allOf", "if", "then", "else", "not", "dependentRequired", "minProperties", "additionalProperties"] {
@@ -260,4 +258,79 @@ fn blended(old: &Value, new: &Value, keeps: [bool; 6]) -> Value {
         }
     }
     blend
+}
+
+/// Small schemas that differ from each other by one rule or two.
+fn small_schemas() -> Vec<Value> {
+    let mut schemas = vec![
+        json!(true), json!(false), json!({}), json!({ "type": "string" }), json!({ "type": ["string", "null"] }), json!({ "type": "integer" }),
+        json!({ "type": "number" }), json!({ "type": ["integer", "string", "object"] }), json!({ "enum": ["x"] }), json!({ "enum": ["x", "yy"] }),
+        json!({ "enum": ["x", 1, null] }), json!({ "const": "x" }), json!({ "const": 1 }), json!({ "const": "x", "enum": ["x", "yy"] }),
+        json!({ "maxLength": 1 }), json!({ "maxLength": 2 }), json!({ "minLength": 1 }), json!({ "minLength": 2 }), json!({ "minimum": 0 }),
+        json!({ "minimum": 1 }), json!({ "exclusiveMinimum": 1 }), json!({ "maximum": 1 }), json!({ "exclusiveMaximum": 7 }), json!({ "multipleOf": 7 }),
+        json!({ "pattern": "^x$" }), json!({ "pattern": "^y" }), json!({ "format": "date" }), json!({ "not": { "type": "string" } }),
+        json!({ "items": { "type": "integer" } }), json!({ "items": { "type": "number" } }), json!({ "items": false }), json!({ "minItems": 1 }),
+        json!({ "maxItems": 1 }), json!({ "uniqueItems": true }), json!({ "prefixItems": [{ "const": 1 }], "items": false }),
+        json!({ "anyOf": [{ "type": "null" }, { "type": "string" }] }), json!({ "anyOf": [{ "type": "string" }] }),
+        json!({ "oneOf": [{ "minimum": 1 }, { "type": "integer" }] }), json!({ "allOf": [{ "type": "string" }] }), json!({ "minProperties": 2 }),
+        json!({ "maxProperties": 1 }), json!({ "dependentRequired": { "a": ["b"] } }), json!({ "propertyNames": { "enum": ["a"] } }),
+        json!({ "anyOf": [{ "properties": { "a": {} }, "required": ["a"], "additionalProperties": false }, { "properties": { "b": {} }, "additionalProperties": false }] }),
+    ];
+    for others in [json!(true), json!(false), json!({ "type": "string" })] {
+        for properties in [json!({}), json!({ "a": {} }), json!({ "a": { "type": "string" } }), json!({ "a": { "enum": ["x", 1] }, "b": {} }), json!({ "b": { "type": "integer" } })] {
+            for required in [json!([]), json!(["a"]), json!(["a", "b"])] {
+                schemas.push(json!({ "properties": properties, "required": required, "additionalProperties": others }));
+            }
+        }
+    }
+    let closed = |rule: Value| {
+        let mut schema = json!({ "properties": { "a": {} }, "additionalProperties": false });
+        schema.as_object_mut().expect("an object").extend(rule.as_object().expect("an object").clone());
+        schema
+    };
+    schemas.extend([
+        closed(json!({ "minProperties": 1 })), closed(json!({ "maxProperties": 0 })), closed(json!({ "not": { "required": ["a"] } })),
+        closed(json!({ "dependentRequired": { "a": ["b"] } })), closed(json!({ "anyOf": [{ "required": ["a"] }, { "required": ["b"] }] })),
+        closed(json!({ "if": { "required": ["b"] }, "then": { "required": ["a"] } })),
+    ]);
+    schemas
+}
+
+fn small_values() -> Vec<Value> {
+    let mut values = vec![
+        json!(null), json!(true), json!("x"), json!("yy"), json!(""), json!("2024-02-29"), json!(-1), json!(0), json!(1), json!(7), json!(1.5),
+        json!([]), json!([1]), json!([1, 1]), json!([1.5, 2]), json!(["x"]),
+    ];
+    let members = [None, Some(json!("x")), Some(json!(1)), Some(json!(null))];
+    for a in &members {
+        for b in &members {
+            for c in &members[..2] {
+                let object: Map<String, Value> =
+                    [("a", a), ("b", b), ("c", c)].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
+                values.push(Value::Object(object));
+            }
+        }
+    }
+    values
+}
+
+#[test]
+fn no_pair_of_small_schemas_is_compatible_and_refuses_a_value() {
+    let schemas = small_schemas();
+    let compiled: Vec<RecordSchema> = schemas.iter().map(compiled).collect();
+    let values = small_values();
+    let mut tried = 0;
+    for (old, before) in schemas.iter().zip(&compiled) {
+        for (new, after) in schemas.iter().zip(&compiled) {
+            if compare(old, new).iter().any(|change| change.breaking) {
+                continue;
+            }
+            for value in values.iter().filter(|value| after.is_valid(value)) {
+                let seen = as_an_old_reader_sees(old, old, value);
+                assert!(before.is_valid(&seen), "{value} seen as {seen}\nold {old}\nnew {new}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 10_000, "only {tried} values were tried: compare finds almost everything breaking");
 }

@@ -116,7 +116,7 @@ fn drawn(people: &People, director: &Person, serial: usize, random: &mut Random)
         registered,
         closed,
         activity: *random.pick(ACTIVITIES),
-        street: *random.pick(STREETS),
+        street: random.pick::<&str>(STREETS),
         house: random.between(1, 180),
         region,
         director: director.pin.clone(),

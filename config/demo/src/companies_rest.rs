@@ -34,7 +34,6 @@ struct Tokens {
 }
 
 /// The service over these companies, which stand in the order of their numbers.
-#[must_use]
 pub fn router(companies: Vec<Company>, secret: String, seed: u64) -> Router {
     let tokens = Tokens { random: Random::new(seed, "tokens"), given: BTreeSet::new() };
     let service = Arc::new(Service { companies, secret, tokens: Mutex::new(tokens) });
@@ -66,7 +65,7 @@ async fn token(State(service): State<Arc<Service>>, Form(ask): Form<TokenAsk>) -
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client" }))).into_response();
     }
     let mut tokens = service.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-    let token = format!("{:016x}{:016x}", tokens.random.next(), tokens.random.next());
+    let token = format!("{:016x}{:016x}", tokens.random.draw(), tokens.random.draw());
     if tokens.given.len() >= TOKENS_MAX {
         tokens.given.clear();
     }

@@ -66,7 +66,6 @@ struct Service {
 }
 
 /// The service over these diplomas, which stand in the order of their numbers.
-#[must_use]
 pub fn router(diplomas: Vec<Diploma>, key: String) -> Router {
     let service = Arc::new(Service { diplomas, key });
     Router::new()

@@ -151,6 +151,9 @@ impl Making {
         let year = self.random.between(1931, 1972);
         let home = self.random_home(region);
         let husband = self.stranger(false, year, home);
+        if self.is_full() {
+            return;
+        }
         let gap = self.random.between(-1, 7);
         let wife = self.stranger(true, year + gap, home);
         self.marry(Couple { husband, wife });

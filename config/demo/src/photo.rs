@@ -8,8 +8,8 @@ const CELLS: usize = 8;
 /// A picture of 48 by 48 points in two colours, mirrored like a face.
 #[must_use]
 pub fn draw(random: &mut Random) -> Vec<u8> {
-    let pattern = random.next();
-    let colour = random.next().to_be_bytes();
+    let pattern = random.draw();
+    let colour = random.draw().to_be_bytes();
     let mut png = vec![0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A];
     let side = u8::try_from(SIDE).unwrap_or(u8::MAX);
     // Width, height, one bit a point, a palette, and the only methods that there are (PNG, 11.2.1).

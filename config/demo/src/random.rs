@@ -16,7 +16,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -28,7 +28,7 @@ impl Random {
         if end == 0 {
             return 0;
         }
-        let drawn = (self.next() >> 11) % end as u64;
+        let drawn = (self.draw() >> 11) % end as u64;
         usize::try_from(drawn).unwrap_or(0)
     }
 
@@ -65,13 +65,13 @@ mod tests {
 
     #[test]
     fn the_same_seed_and_topic_draw_the_same_and_another_topic_draws_otherwise() {
-        let draw = |seed, topic| {
+        let drawn = |seed, topic| {
             let mut random = Random::new(seed, topic);
-            (0..8).map(|_| random.next()).collect::<Vec<_>>()
+            (0..8).map(|_| random.draw()).collect::<Vec<_>>()
         };
-        assert_eq!(draw(7, "people"), draw(7, "people"));
-        assert_ne!(draw(7, "people"), draw(7, "vehicles"));
-        assert_ne!(draw(7, "people"), draw(8, "people"));
+        assert_eq!(drawn(7, "people"), drawn(7, "people"));
+        assert_ne!(drawn(7, "people"), drawn(7, "vehicles"));
+        assert_ne!(drawn(7, "people"), drawn(8, "people"));
     }
 
     #[test]

@@ -110,7 +110,7 @@ fn drawn(people: &People, owner: &Person, random: &mut Random) -> Vehicle {
         make,
         model,
         year,
-        colour: if random.per_mille(15) { "99" } else { *random.pick(COLOURS) },
+        colour: if random.per_mille(15) { "99" } else { random.pick::<&str>(COLOURS) },
         fuel,
         engine_ccm,
         owner: owner.pin.clone(),

@@ -27,7 +27,6 @@ struct Service {
 }
 
 /// The service over these vehicles, which stand in the order of their plates.
-#[must_use]
 pub fn router(vehicles: Vec<Vehicle>, password: String) -> Router {
     let service = Arc::new(Service { vehicles, password });
     Router::new().route("/DypReyestr.asmx", post(call).get(description)).with_state(service)

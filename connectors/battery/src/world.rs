@@ -261,7 +261,7 @@ pub async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
 }
 
 /// The battery's registries name no secrets.
-struct NoSecrets;
+pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
     fn resolve(&self, _secret: &SecretRef) -> Result<SecretText, String> {

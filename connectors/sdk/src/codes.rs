@@ -180,7 +180,10 @@ impl CodeList {
     }
 
     fn not_loaded(&self) -> CodecFault {
-        CodecFault::new("codes_not_loaded", format!("the code list {} has not been read from the registry yet", self.name))
+        CodecFault::new(
+            "codes_not_loaded",
+            format!("the code list {} has not been read from the registry yet", self.name),
+        )
     }
 }
 
@@ -196,3 +199,6 @@ impl TableCodes {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,10 @@ impl Expression {
         // The parser's recursion takes up to a hundred kilobytes a level before the depth of what it made can be
         // checked: it gets a stack that the longest text cannot exhaust.
         let text = text.to_owned();
-        let parser = std::thread::Builder::new().stack_size(PARSER_STACK_BYTES).spawn(move || Self::parse(&text, variable));
-        let parsed = parser.map_err(|error| Finding::new("", format!("no thread to parse an expression on: {error}")))?;
+        let parser =
+            std::thread::Builder::new().stack_size(PARSER_STACK_BYTES).spawn(move || Self::parse(&text, variable));
+        let parsed =
+            parser.map_err(|error| Finding::new("", format!("no thread to parse an expression on: {error}")))?;
         parsed.join().unwrap_or_else(|_| Err(Finding::new("", "this is no expression")))
     }
 
@@ -69,14 +71,17 @@ impl Expression {
 
     fn parse(text: &str, variable: &'static str) -> Result<Self, Finding> {
         let program = ENV.compile(text).map_err(|errors| {
-            Finding::new("", match errors.errors.first() {
-                // What follows is the parser's own inside.
-                Some(error) => {
-                    let message = error.msg.split(": OtherError").next().unwrap_or_default();
-                    format!("line {}, column {}: {message}", error.pos.0, error.pos.1)
-                }
-                None => "this is no expression".to_owned(),
-            })
+            Finding::new(
+                "",
+                match errors.errors.first() {
+                    // What follows is the parser's own inside.
+                    Some(error) => {
+                        let message = error.msg.split(": OtherError").next().unwrap_or_default();
+                        format!("line {}, column {}: {message}", error.pos.0, error.pos.1)
+                    }
+                    None => "this is no expression".to_owned(),
+                },
+            )
         })?;
         let members = names::check(program.expression(), variable)?;
         Ok(Self { program, variable, members })
@@ -214,7 +219,8 @@ mod tests {
 
     #[test]
     fn evaluates_what_integrators_need() {
-        let row = r#"{"AD": " ƏLİ ", "IL": 1978, "AY": 3, "KOD": "az-12-x", "YOX": null, "LIST": ["a", "b"], "a.b": 1}"#;
+        let row =
+            r#"{"AD": " ƏLİ ", "IL": 1978, "AY": 3, "KOD": "az-12-x", "YOX": null, "LIST": ["a", "b"], "a.b": 1}"#;
         for (text, expected) in [
             ("legacy.AD.trim().lower()", "\"əli̇\""),
             ("string(legacy.IL) + '-' + string(legacy.AY).padLeft(2, '0')", "\"1978-03\""),
@@ -236,7 +242,15 @@ mod tests {
     #[test]
     fn faults_hold_no_values() {
         let row = r#"{"AD": "Leyla", "N": 0}"#;
-        for text in ["legacy.AD + 1", "1 / legacy.N", "legacy.X", "legacy.AD.substring(90)", "int(legacy.AD)", "legacy.AD.padLeft(100000, '0')", "timestamp(0)"] {
+        for text in [
+            "legacy.AD + 1",
+            "1 / legacy.N",
+            "legacy.X",
+            "legacy.AD.substring(90)",
+            "int(legacy.AD)",
+            "legacy.AD.padLeft(100000, '0')",
+            "timestamp(0)",
+        ] {
             let fault = evaluate(text, row).expect_err(text);
             assert_eq!(fault.code, "expression_failed", "{text}");
             assert!(!fault.message.contains("Leyla"), "{text}: {}", fault.message);
@@ -262,11 +276,19 @@ mod tests {
     #[test]
     fn no_nesting_exhausts_a_stack() {
         for (start, middle, end) in [
-            ("1", "+1", ""), ("", "-", "1"), ("", "!", "true"), ("legacy", ".a", ""), ("legacy", "[0]", ""),
-            ("''", ".trim()", ""), ("", "true?1:", "1"), ("true", "&&true", ""), ("", "1 in ", "[1]"),
+            ("1", "+1", ""),
+            ("", "-", "1"),
+            ("", "!", "true"),
+            ("legacy", ".a", ""),
+            ("legacy", "[0]", ""),
+            ("''", ".trim()", ""),
+            ("", "true?1:", "1"),
+            ("true", "&&true", ""),
+            ("", "1 in ", "[1]"),
         ] {
             for times in [24, 30, 300, 990] {
-                if let Ok(expression) = Expression::compile(&format!("{start}{}{end}", middle.repeat(times)), "legacy") {
+                if let Ok(expression) = Expression::compile(&format!("{start}{}{end}", middle.repeat(times)), "legacy")
+                {
                     let _value = expression.evaluate(Legacy::Null);
                 }
             }

@@ -67,7 +67,11 @@ impl Template {
                 }
             }
         }
-        if self.cut(&text)? == written { Ok(Some(text)) } else { Err(CodecFault::unrepresentable("the parts could not be told apart again")) }
+        if self.cut(&text)? == written {
+            Ok(Some(text))
+        } else {
+            Err(CodecFault::unrepresentable("the parts could not be told apart again"))
+        }
     }
 
     /// Takes a text apart: the names and their values, in order. A placeholder with a width gives an integer, others
@@ -108,9 +112,11 @@ impl Template {
                 }
                 Part::Field { width: None, .. } => {
                     let end = match self.parts.get(place + 1) {
-                        Some(Part::Literal(next)) if place + 2 == self.parts.len() => {
-                            rest.len().checked_sub(next.len()).filter(|end| rest.is_char_boundary(*end)).ok_or_else(form)?
-                        }
+                        Some(Part::Literal(next)) if place + 2 == self.parts.len() => rest
+                            .len()
+                            .checked_sub(next.len())
+                            .filter(|end| rest.is_char_boundary(*end))
+                            .ok_or_else(form)?,
                         Some(Part::Literal(next)) => rest.find(next.as_str()).ok_or_else(form)?,
                         _ => rest.len(),
                     };
@@ -151,7 +157,8 @@ fn form() -> CodecFault {
 }
 
 fn write_field(name: &str, width: Option<usize>, value: &Legacy) -> Result<String, CodecFault> {
-    let text = value.to_text().ok_or_else(|| CodecFault::kind(&format!("`{name}` of a template"), "a scalar", value))?;
+    let text =
+        value.to_text().ok_or_else(|| CodecFault::kind(&format!("`{name}` of a template"), "a scalar", value))?;
     let Some(width) = width else { return Ok(text.into_owned()) };
     if text.is_empty() || text.len() > width || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(CodecFault::unrepresentable(format!("`{name}` of a template takes at most {width} digits")));
@@ -211,5 +218,86 @@ impl Parser<'_> {
             _ => Err(format!("the width of `{{{name}}}` is a number from 1 to {WIDEST}")),
         });
         Ok(Part::Field { name: name.to_owned(), width: width.transpose()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn template(text: &str) -> Template {
+        Template::parse(text).expect("a template")
+    }
+
+    fn compose(text: &str, values: &[(&str, Legacy)]) -> Result<Option<String>, &'static str> {
+        let get = |name: &str| values.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone());
+        template(text).compose(get).map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn puts_a_date_together_and_takes_it_apart() {
+        let date = "{IL:4}-{AY:2}-{GUN:2}";
+        let values = [("IL", 1978.into()), ("AY", 3.into()), ("GUN", "21".into())];
+        assert_eq!(compose(date, &values), Ok(Some("1978-03-21".to_owned())));
+        let parts = template(date).split("1978-03-21").expect("parts");
+        assert_eq!(parts, [("IL".to_owned(), 1978.into()), ("AY".to_owned(), 3.into()), ("GUN".to_owned(), 21.into())]);
+        for wrong in ["1978-3-21", "1978-03-21 ", "1978-03-2x", "", "1978-03-2Ə"] {
+            assert_eq!(template(date).split(wrong).map_err(|fault| fault.code), Err("unexpected_form"), "{wrong}");
+        }
+        assert_eq!(compose(date, &[]), Ok(None));
+        assert_eq!(compose(date, &[("IL", 1978.into())]), Err("incomplete"));
+        assert_eq!(compose(date, &[("IL", 19780.into()), ("AY", 3.into()), ("GUN", 1.into())]), Err("unrepresentable"));
+        assert_eq!(compose(date, &[("IL", (-1).into()), ("AY", 3.into()), ("GUN", 1.into())]), Err("unrepresentable"));
+    }
+
+    #[test]
+    fn refuses_to_compose_what_would_split_differently() {
+        assert_eq!(compose("{a}, {b}", &[("a", "x".into()), ("b", "y, z".into())]), Ok(Some("x, y, z".to_owned())));
+        assert_eq!(compose("{a}, {b}", &[("a", "x, y".into()), ("b", "z".into())]), Err("unrepresentable"));
+        assert_eq!(compose("{a} ({b})", &[("a", "x".into()), ("b", "y)".into())]), Ok(Some("x (y))".to_owned())));
+        assert_eq!(compose("{{{a:2}}}", &[("a", 7.into())]), Ok(Some("{07}".to_owned())));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_template() {
+        for (text, says) in [
+            ("{a}{b:2}", "nothing tells `{a}` from `{b}`"),
+            ("{a", "not closed"),
+            ("a}", "closes nothing"),
+            ("{}", "no name"),
+            ("{a:0}", "from 1 to 18"),
+            ("{a:x}", "from 1 to 18"),
+            ("{a}-{a}", "twice"),
+            ("text", "no placeholder"),
+            ("{a{b}}", "holds a `{`"),
+        ] {
+            let message = Template::parse(text).expect_err(text).message;
+            assert!(message.contains(says), "{text}: {message}");
+        }
+        assert_eq!(template("{a:2}{b}-{c}").names().collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_composes_splits_into_the_same(a in "\\PC{0,6}", b in 0_i64..20_000, c in "[a-z-/]{0,6}") {
+            let text = "{a}-{b:4}{c}/";
+            let values = [("a", Legacy::Text(a.clone())), ("b", Legacy::Int(b)), ("c", Legacy::Text(c.clone()))];
+            if let Ok(Some(composed)) = compose(text, &values) {
+                let parts = template(text).split(&composed).expect("it splits");
+                let expected = [("a".to_owned(), Legacy::Text(a)), ("b".to_owned(), b.into()), ("c".to_owned(), Legacy::Text(c))];
+                prop_assert_eq!(parts, expected);
+            }
+        }
+
+        #[test]
+        fn what_splits_composes_into_the_same(text in "[a-c0-9/-]{0,12}|[a-c]{0,3}-[0-9]{4}[a-c/]{0,3}/") {
+            let template = template("{a}-{b:4}{c}/");
+            if let Ok(parts) = template.split(&text) {
+                let get = |name: &str| parts.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
+                prop_assert_eq!(template.compose(get), Ok(Some(text)));
+            }
+        }
     }
 }

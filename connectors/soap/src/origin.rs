@@ -30,8 +30,8 @@ pub struct Origin {
     /// Groups of the mapping (`each:`) need not be named.
     #[serde(default)]
     pub repeated: Vec<String>,
-    /// Calls that bring binary values (Base64), by source. A binary value that is not named here is taken from the
-    /// record that `read` brings.
+    /// Calls that bring binary values (Base64), by source: as the record itself, or as an element of the source's name
+    /// below it. A binary value that is not named here is taken from the record that `read` brings.
     #[serde(default)]
     pub binary: BTreeMap<String, ReadCall>,
 }

@@ -203,7 +203,8 @@ impl Compiler<'_> {
             [&response.element, &response.records].into_iter().chain(&response.next).chain(&response.total).collect();
         let ask = self.ask(&call.action, &call.request, "search", &scope, paths, response.status.as_ref());
         for word in paged {
-            if !ask.template.has(&word) && !(word == Word::Limit && call.paging == Paging::Cursor) {
+            let is_optional = word == Word::Limit && call.paging == Paging::Cursor;
+            if !is_optional && !ask.template.has(&word) {
                 let message = format!("paging needs `{}` in the request", word.written());
                 self.findings.push(Finding::new(format!("{}/search/request", self.pointer), message));
             }

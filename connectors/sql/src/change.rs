@@ -1,7 +1,9 @@
 //! Changes: each in one transaction, together with its id where the manifest names a table for ids.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt as _;
 use rabita_sdk::{Applied, Call, Change, ChangeKind, Failure, Legacy, Source};
 
 use crate::column::Column;
@@ -28,8 +30,11 @@ impl Sql {
             .as_ref()
             .ok_or_else(|| Failure::unsupported("a hand-written select without `into` can't be changed"))?;
         let session = self.pool.session(call).await?;
-        match tokio::time::timeout_at(call.deadline.into(), self.apply_on(session, entity, target, &change)).await {
-            Ok(result) => result,
+        let applying = AssertUnwindSafe(self.apply_on(session, entity, target, &change)).catch_unwind();
+        match tokio::time::timeout_at(call.deadline.into(), applying).await {
+            Ok(Ok(result)) => result,
+            // A driver may panic at an answer that is none, be it the one to the commit.
+            Ok(Err(_)) => Err(Failure::Unknown { detail: "the database driver broke off at an answer that does not follow its protocol".into() }),
             Err(_) => Err(Failure::timed_out("the deadline passed while the database applied a change")),
         }
     }

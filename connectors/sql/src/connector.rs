@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use rabita_model::Operation;
 use rabita_sdk::{
     Applied, BinaryStream, Call, Capabilities, Change, Connector, Duplicates, Failure, Ignore, Legacy, OpenBinary, Page, Read,
@@ -108,8 +110,13 @@ impl Sql {
         F: Future<Output = (SessionSlot, Result<T, Trouble>)> + 'a,
     {
         let session = self.pool.session(call).await?;
-        let Ok((session, result)) = tokio::time::timeout_at(call.deadline.into(), work(session)).await else {
+        let working = AssertUnwindSafe(work(session)).catch_unwind();
+        let Ok(worked) = tokio::time::timeout_at(call.deadline.into(), working).await else {
             return Err(Failure::timed_out("the deadline passed while the database worked"));
+        };
+        // A driver may panic at an answer that is none; the session went with it.
+        let Ok((session, result)) = worked else {
+            return Err(Failure::malformed("the database driver broke off at an answer that does not follow its protocol"));
         };
         match result {
             Ok(value) => {

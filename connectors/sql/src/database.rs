@@ -5,10 +5,12 @@ mod options;
 mod postgres;
 mod sqlite;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use rabita_sdk::{Call, Failure, Legacy};
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, MySqlPool, PgPool, SqlitePool};
@@ -44,7 +46,7 @@ impl Pool {
         if call.remaining().is_zero() {
             return Err(Failure::timed_out("the deadline had passed before the database was asked"));
         }
-        let taken = tokio::time::timeout_at(deadline.into(), async {
+        let taking = AssertUnwindSafe(async {
             Ok(match self {
                 Self::Postgres(pool, address) => Link::Postgres(acquire(pool, address.as_ref()).await?),
                 Self::MySql(pool, address) => Link::MySql(acquire(pool, address.as_ref()).await?),
@@ -56,9 +58,11 @@ impl Pool {
                 }
             })
         });
-        match taken.await {
-            Ok(Ok(link)) => Ok(Session { link, dialect: self.dialect(), finished: false, _in_use: self.in_use() }),
-            Ok(Err(error)) => Err(failure(&error, Moment::Reading)),
+        match tokio::time::timeout_at(deadline.into(), taking.catch_unwind()).await {
+            Ok(Ok(Ok(link))) => Ok(Session { link, dialect: self.dialect(), finished: false, _in_use: self.in_use() }),
+            Ok(Ok(Err(error))) => Err(failure(&error, Moment::Reading)),
+            // A driver may panic at an answer that is none.
+            Ok(Err(_)) => Err(Failure::malformed("the database driver broke off at an answer that does not follow its protocol")),
             Err(_) => Err(Failure::timed_out("the deadline passed while a connection was waited for; nothing was sent")),
         }
     }

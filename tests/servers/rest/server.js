@@ -12,6 +12,7 @@ const fastify = require('fastify');
 const TEXTS = ['pin', 'family', 'given', 'born'];
 const FIELDS = [...TEXTS, 'notes', 'version'];
 const PAGE_MAX = 1000;
+const PIN_MAX = 500;
 
 /** pin -> record */
 let people = new Map();
@@ -154,7 +155,7 @@ function fault(person, needed) {
   for (const name of needed) {
     if (typeof person[name] !== 'string') return `${name} must be text`;
   }
-  if (person.pin === '') return 'pin must not be empty';
+  if (person.pin === '' || person.pin.length > PIN_MAX) return 'pin must have a length';
   if (!/^\d{4}-\d{2}-\d{2}$/.test(person.born)) return 'born must be a date';
   if (person.notes !== undefined && person.notes !== null && typeof person.notes !== 'string') return 'notes must be text';
   return undefined;

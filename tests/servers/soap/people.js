@@ -158,7 +158,13 @@ function authenticate(security) {
 }
 
 function serve(listen, xml) {
-  const at = (path, version, options = {}) => listen({ path, services: { People: { People: operations(version) } }, xml, ...options });
+  const at = (path, version, options = {}) => {
+    const services = { People: { People: operations(version) } };
+    const service = listen({ path, services, xml, handleNilAsNull: true, ...options });
+    // Left to itself the library trims texts, which a register must not do. It takes this option for clients alone.
+    service.wsdl.options.preserveWhitespace = true;
+    return service;
+  };
   at('/people', '1.1');
   at('/people12', '1.2', { forceSoap12Headers: true });
   at('/people-secure', '1.1').authenticate = authenticate;

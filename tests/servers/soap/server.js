@@ -2,9 +2,10 @@
 
 // SOAP services by an established library, for tests of the soap connector.
 //
-//   node server.js vies PORT checkVatService.wsdl   the EU's VAT number service, with made-up numbers
-//   node server.js people PORT                      a register of people that can be changed
+//   node server.js vies PORT [checkVatService.wsdl]   the EU's VAT number service, with made-up numbers
+//   node server.js people PORT                        a register of people that can be changed
 //
+// Without the service's own description (also VIES_WSDL names it) vies takes vat.wsdl, a short one of the same calls.
 // PORT 0 takes a free one. `listening PORT` on standard output says that it is ready; it ends with standard input.
 
 const fs = require('fs');
@@ -24,7 +25,7 @@ function main([kind, port, wsdl]) {
   server.listen(Number(port || 0), '127.0.0.1', () => {
     const listen = (options) => soap.listen(server, options);
     if (kind === 'vies') {
-      vies.serve(listen, fs.readFileSync(wsdl || process.env.VIES_WSDL, 'utf8'));
+      vies.serve(listen, fs.readFileSync(wsdl || process.env.VIES_WSDL || path.join(__dirname, 'vat.wsdl'), 'utf8'));
     } else {
       people.serve(listen, fs.readFileSync(path.join(__dirname, 'people.wsdl'), 'utf8'));
     }
@@ -38,7 +39,7 @@ function main([kind, port, wsdl]) {
 }
 
 if (!['vies', 'people'].includes(process.argv[2])) {
-  console.error('usage: node server.js vies PORT WSDL | node server.js people PORT');
+  console.error('usage: node server.js vies PORT [WSDL] | node server.js people PORT');
   process.exit(2);
 }
 main(process.argv.slice(2));

@@ -61,7 +61,7 @@ impl Subject for People {
             "replace": { "path": "/people/{pin}" },
             "update": { "path": "/people/{pin}", "media_type": "application/merge-patch+json" },
             "delete": { "path": "/people/{pin}" },
-            "version": { "header": "ETag", "if_match": true },
+            "version": { "if_match": true },
             "binary": { "photo": { "path": "/people/{pin}/photo" } },
         });
         people::registry(settings, from)

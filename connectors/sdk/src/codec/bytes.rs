@@ -20,9 +20,10 @@ pub(super) fn charset(spec: &CharsetSpec) -> Result<Box<dyn Step>, Finding> {
     let actual = encoding(&spec.actual).map_err(|message| Finding::new("/actual", message))?;
     Ok(match &spec.declared {
         None => Box::new(Charset(actual)),
-        Some(declared) => {
-            Box::new(Misread { actual, declared: encoding(declared).map_err(|message| Finding::new("/declared", message))? })
-        }
+        Some(declared) => Box::new(Misread {
+            actual,
+            declared: encoding(declared).map_err(|message| Finding::new("/declared", message))?,
+        }),
     })
 }
 
@@ -133,7 +134,11 @@ impl Hex {
 
     fn write(&self, bytes: &[u8]) -> String {
         let digits = if self.upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
-        bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(digits[usize::from(nibble)])).collect()
+        bytes
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|nibble| char::from(digits[usize::from(nibble)]))
+            .collect()
     }
 }
 

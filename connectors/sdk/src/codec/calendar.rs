@@ -17,7 +17,11 @@ pub(super) struct Format {
 enum Token {
     Literal(char),
     /// A number of so many digits; of up to so many when it is not `fixed`.
-    Number { part: Part, digits: usize, fixed: bool },
+    Number {
+        part: Part,
+        digits: usize,
+        fixed: bool,
+    },
     MonthName,
     /// A fraction of a second, of so many digits; of any number from 1 to 9 when `None`.
     Fraction(Option<usize>),
@@ -90,7 +94,9 @@ impl Format {
         }
         let format = Self { tokens, pivot: pivot.map_or(0, u16::from), months };
         match (format.has(Part::ShortYear), pivot) {
-            (true, None) => Err(Finding::new("/format", "`%y` needs a `pivot`: the first two-digit year of the last century")),
+            (true, None) => {
+                Err(Finding::new("/format", "`%y` needs a `pivot`: the first two-digit year of the last century"))
+            }
             (false, Some(_)) => Err(Finding::new("/pivot", "a pivot goes with the two-digit year `%y`")),
             (_, Some(pivot)) if pivot > 99 => Err(Finding::new("/pivot", "a pivot is from 0 to 99")),
             _ => Ok(format),
@@ -128,7 +134,9 @@ impl Format {
         let mut last = None;
         self.tokens.iter().all(|token| match token {
             Token::Literal(_) => true,
-            Token::Number { part: Part::ShortYear, .. } | Token::MonthName | Token::Number { fixed: false, .. } => false,
+            Token::Number { part: Part::ShortYear, .. } | Token::MonthName | Token::Number { fixed: false, .. } => {
+                false
+            }
             Token::Number { part, .. } => {
                 let ordered = last.is_none_or(|last: usize| last < *part as usize);
                 last = Some(*part as usize);

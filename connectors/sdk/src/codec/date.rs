@@ -74,7 +74,8 @@ pub(super) fn check_date(format: &Format, partial: bool) -> Result<(), Finding> 
 impl Step for Date {
     fn decode(&self, legacy: Legacy) -> Result<Legacy, CodecFault> {
         let text = self.format.text("date", legacy)?;
-        let parts = self.format.read(&text).ok_or_else(|| CodecFault::new("bad_date", "the date is not in its format"))?;
+        let parts =
+            self.format.read(&text).ok_or_else(|| CodecFault::new("bad_date", "the date is not in its format"))?;
         match self.known(&parts).ok_or_else(|| CodecFault::new("bad_date", "there is no such date"))? {
             Known::Nothing => Ok(Legacy::Null),
             Known::Year(year) => Ok(Legacy::Text(format!("{year:04}"))),
@@ -114,9 +115,12 @@ fn parts_of(known: Known) -> Parts {
         Known::Nothing => return parts,
         Known::Year(year) => (year, 0, 0, Some(0)),
         Known::Month(year, month) => (year, month, 0, None),
-        Known::Day(date) => {
-            (unsigned(date.year()), unsigned(date.month().into()), unsigned(date.day().into()), Some(unsigned(date.day_of_year())))
-        }
+        Known::Day(date) => (
+            unsigned(date.year()),
+            unsigned(date.month().into()),
+            unsigned(date.day().into()),
+            Some(unsigned(date.day_of_year())),
+        ),
     };
     parts.set(Part::Year, year);
     parts.set(Part::Month, month);
@@ -129,7 +133,9 @@ fn parts_of(known: Known) -> Parts {
 
 fn read_contract(text: &str) -> Option<Known> {
     let number = |digits: &str, width| -> Option<u16> {
-        (digits.len() == width && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+        (digits.len() == width && digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| digits.parse().ok())
+            .flatten()
     };
     let mut numbers = text.splitn(3, '-');
     let year = number(numbers.next()?, 4).filter(|year| *year > 0)?;

@@ -19,7 +19,10 @@ pub fn to_json(value: Legacy) -> Result<Value, CodecFault> {
             .ok_or_else(|| CodecFault::new("not_a_number", "a number is infinite, or none"))?,
         Legacy::Text(text) => Value::String(text),
         Legacy::Bytes(_) => {
-            return Err(CodecFault::new("wrong_kind", "bytes have no place in a record: they need a codec as `base64`, `hex` or `charset`"));
+            return Err(CodecFault::new(
+                "wrong_kind",
+                "bytes have no place in a record: they need a codec as `base64`, `hex` or `charset`",
+            ));
         }
         Legacy::List(items) => Value::Array(items.into_iter().map(to_json).collect::<Result<_, _>>()?),
         Legacy::Group(row) => {

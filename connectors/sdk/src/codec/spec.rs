@@ -9,10 +9,10 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
-use serde::de::{IntoDeserializer, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::short::{self, OrShort, Short};
+use super::short::{self, OrShort};
 use crate::Legacy;
 
 /// One codec of a chain.
@@ -136,13 +136,12 @@ pub struct CaseSpec {
     pub language: Option<Language>,
 }
 
-/// How a text is capitalised.
+/// How a text is capitalised; `title` gives each word a capital.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capitals {
     Upper,
     Lower,
-    /// Each word with a capital.
     Title,
 }
 
@@ -169,8 +168,10 @@ pub struct NullIfSpec {
 pub struct CodesSpec {
     /// The list's name under `codes:`.
     pub list: String,
-    /// What becomes of a code that is not in the list.
-    #[serde(default)]
+    /// What becomes of a code that is not in the list: `refuse` (the registry is to blame), `keep` (the code itself), or
+    /// `null` (not for fields that are written: the code would be lost).
+    #[serde(default, deserialize_with = "null_is_a_word")]
+    #[schemars(schema_with = "unmapped")]
     pub unmapped: Unmapped,
     /// The kind of legacy value that is encoded to; as the list has it, when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,7 +179,7 @@ pub struct CodesSpec {
 }
 
 /// What becomes of a code that is not in its list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unmapped {
     /// The registry is to blame.
@@ -265,25 +266,23 @@ pub struct DecimalSpec {
     pub contract: NumberForm,
 }
 
-/// Where a sign stands.
+/// Where the sign of a negative number stands; `parentheses` are around it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     #[default]
     Leading,
     Trailing,
-    /// `(123.45)`
     Parentheses,
 }
 
-/// What a contract has for a number.
+/// What a contract has for a number: `text` keeps every digit; of a `number` those are refused that JSON can't hold
+/// exactly.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberForm {
-    /// Text, which keeps every digit.
     #[default]
     Text,
-    /// A JSON number; one that JSON can't hold exactly is refused.
     Number,
 }
 
@@ -419,8 +418,17 @@ const fn zero() -> char {
     '0'
 }
 
-fn utc() -> String {
+pub(super) fn utc() -> String {
     "UTC".to_owned()
+}
+
+/// YAML reads the word `null` as no value.
+fn null_is_a_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Unmapped, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(Unmapped::Null))
+}
+
+fn unmapped(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["refuse", "keep", "null", null], "default": "refuse" })
 }
 
 fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Legacy>, D::Error> {
@@ -444,97 +452,6 @@ fn scalar_or_scalars(_: &mut SchemaGenerator) -> Schema {
         "minItems": 1,
         "items": { "type": ["string", "number", "boolean", "null"] },
     })
-}
-
-/// Implements the short form that is one text.
-macro_rules! short_text {
-    ($spec:ident, $expected:literal, $text:ident => $make:expr) => {
-        impl Short for $spec {
-            const EXPECTED: &'static str = $expected;
-
-            fn from_short(short: Legacy) -> Option<Self> {
-                let Legacy::Text($text) = short else { return None };
-                Some($make)
-            }
-
-            fn short_schema() -> Schema {
-                json_schema!({ "type": "string", "minLength": 1 })
-            }
-        }
-    };
-}
-
-short_text!(CodesSpec, "the name of a code list, or options", list => Self { list, unmapped: Unmapped::default(), legacy: None });
-short_text!(DateSpec, "a date format, or options", format => Self { format, ..Self::default() });
-short_text!(DateTimeSpec, "a date and time format, or options", format => Self {
-    format, zone: utc(), pivot: None, months: None, legacy: LegacyForm::default(),
-});
-short_text!(TimeSpec, "a time format, or options", format => Self { format, legacy: LegacyForm::default() });
-short_text!(CharsetSpec, "the name of a character encoding, or options", actual => Self { actual, declared: None });
-short_text!(StripSpec, "a prefix, or options", prefix => Self { prefix, suffix: String::new() });
-short_text!(MaskSpec, "a mask", mask => Self { mask });
-short_text!(ListSpec, "a separator, or options", separator => Self { separator });
-
-impl Short for TrimSpec {
-    const EXPECTED: &'static str = "both, start or end, or options";
-
-    fn from_short(short: Legacy) -> Option<Self> {
-        Some(Self { side: word(&short)? })
-    }
-
-    fn short_schema() -> Schema {
-        json_schema!({ "enum": ["both", "start", "end"] })
-    }
-}
-
-impl Short for EpochSpec {
-    const EXPECTED: &'static str = "seconds or milliseconds, or options";
-
-    fn from_short(short: Legacy) -> Option<Self> {
-        Some(Self { unit: word(&short)? })
-    }
-
-    fn short_schema() -> Schema {
-        json_schema!({ "enum": ["seconds", "milliseconds"] })
-    }
-}
-
-impl Short for DigitsSpec {
-    const EXPECTED: &'static str = "a number of digits, or options";
-
-    fn from_short(short: Legacy) -> Option<Self> {
-        let Legacy::Int(width) = short else { return None };
-        Some(Self { width: usize::try_from(width).ok()? })
-    }
-
-    fn short_schema() -> Schema {
-        json_schema!({ "type": "integer", "minimum": 1, "maximum": 18 })
-    }
-}
-
-impl Short for NullIfSpec {
-    const EXPECTED: &'static str = "a value or a list of values";
-
-    fn from_short(short: Legacy) -> Option<Self> {
-        Some(match short {
-            Legacy::List(values) => Self { values },
-            value => Self { values: vec![value] },
-        })
-    }
-
-    fn short_schema() -> Schema {
-        json_schema!({
-            "type": ["string", "number", "boolean", "null", "array"],
-            "minItems": 1,
-            "items": { "type": ["string", "number", "boolean", "null"] },
-        })
-    }
-}
-
-fn word<T: serde::de::DeserializeOwned>(short: &Legacy) -> Option<T> {
-    let Legacy::Text(text) = short else { return None };
-    let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.as_str().into_deserializer();
-    T::deserialize(word).ok()
 }
 
 impl Serialize for CodecSpec {

@@ -73,7 +73,10 @@ fn finding(spec: Value) -> Finding {
 
 #[test]
 fn trims_names_and_refuses_those_that_would_lose_blanks() {
-    decodes(json!(["trim"]), &[(json!("Əliyeva "), json!("Əliyeva")), (json!(7), json!(7)), (json!(null), json!(null))]);
+    decodes(
+        json!(["trim"]),
+        &[(json!("Əliyeva "), json!("Əliyeva")), (json!(7), json!(7)), (json!(null), json!(null))],
+    );
     decodes(json!([{ "trim": "end" }]), &[(json!(" Əliyeva "), json!(" Əliyeva"))]);
     does_not_encode(json!(["trim"]), &[json!("Əliyeva "), json!(" ")]);
 }
@@ -81,35 +84,66 @@ fn trims_names_and_refuses_those_that_would_lose_blanks() {
 #[test]
 fn dates_of_which_only_the_month_or_the_year_is_known() {
     let spec = json!([{ "date": { "format": "%Y%m%d", "partial": true, "legacy": "integer" } }]);
-    pairs(spec.clone(), &[
-        (json!(19780321), json!("1978-03-21")),
-        (json!(19780300), json!("1978-03")),
-        (json!(19780000), json!("1978")),
-        (json!(null), json!(null)),
-        (json!(9990101), json!("0999-01-01")),
-    ]);
-    decodes(spec.clone(), &[(json!(0), json!(null)), (json!("00000000"), json!(null)), (json!("19780300"), json!("1978-03"))]);
-    does_not_decode(spec.clone(), "bad_date", &[
-        json!(19780231), json!(19781300), json!(19780031), json!(315), json!("1978032"), json!(""), json!(-1), json!("1978O321"),
-    ]);
-    does_not_encode(spec, &[json!("1978-02-31"), json!("1978-3-1"), json!("78"), json!(1978), json!("1978-03-"), json!("1978-03-21T00:00:00Z")]);
-    pairs(json!([{ "date": { "format": "%d.%m.%Y", "partial": true } }]), &[
-        (json!("21.03.1978"), json!("1978-03-21")),
-        (json!("00.03.1978"), json!("1978-03")),
-        (json!("00.00.1978"), json!("1978")),
-    ]);
+    pairs(
+        spec.clone(),
+        &[
+            (json!(19780321), json!("1978-03-21")),
+            (json!(19780300), json!("1978-03")),
+            (json!(19780000), json!("1978")),
+            (json!(null), json!(null)),
+            (json!(9990101), json!("0999-01-01")),
+        ],
+    );
+    decodes(
+        spec.clone(),
+        &[(json!(0), json!(null)), (json!("00000000"), json!(null)), (json!("19780300"), json!("1978-03"))],
+    );
+    does_not_decode(
+        spec.clone(),
+        "bad_date",
+        &[
+            json!(19780231),
+            json!(19781300),
+            json!(19780031),
+            json!(315),
+            json!("1978032"),
+            json!(""),
+            json!(-1),
+            json!("1978O321"),
+        ],
+    );
+    does_not_encode(
+        spec,
+        &[
+            json!("1978-02-31"),
+            json!("1978-3-1"),
+            json!("78"),
+            json!(1978),
+            json!("1978-03-"),
+            json!("1978-03-21T00:00:00Z"),
+        ],
+    );
+    pairs(
+        json!([{ "date": { "format": "%d.%m.%Y", "partial": true } }]),
+        &[
+            (json!("21.03.1978"), json!("1978-03-21")),
+            (json!("00.03.1978"), json!("1978-03")),
+            (json!("00.00.1978"), json!("1978")),
+        ],
+    );
     does_not_decode(json!([{ "date": "%Y%m%d" }]), "bad_date", &[json!(19780300), json!(0)]);
 }
 
 #[test]
 fn sentinels_stand_for_no_date() {
-    pairs(json!([{ "null_if": ["9999-12-31", 0, "blank"] }, { "date": "%Y-%m-%d" }]), &[
-        (json!("9999-12-31"), json!(null)),
-        (json!("2024-02-29"), json!("2024-02-29")),
-    ]);
-    decodes(json!([{ "null_if": ["9999-12-31", 0, "blank"] }, { "date": "%Y-%m-%d" }]), &[
-        (json!(0), json!(null)), (json!("0"), json!(null)), (json!("   "), json!(null)), (json!(null), json!(null)),
-    ]);
+    pairs(
+        json!([{ "null_if": ["9999-12-31", 0, "blank"] }, { "date": "%Y-%m-%d" }]),
+        &[(json!("9999-12-31"), json!(null)), (json!("2024-02-29"), json!("2024-02-29"))],
+    );
+    decodes(
+        json!([{ "null_if": ["9999-12-31", 0, "blank"] }, { "date": "%Y-%m-%d" }]),
+        &[(json!(0), json!(null)), (json!("0"), json!(null)), (json!("   "), json!(null)), (json!(null), json!(null))],
+    );
     does_not_encode(json!([{ "null_if": ["9999-12-31"] }, { "date": "%Y-%m-%d" }]), &[json!("9999-12-31")]);
     pairs(json!([{ "null_if": "" }]), &[(json!(""), json!(null)), (json!("x"), json!("x"))]);
     pairs(json!([{ "null_if": [null, 0] }]), &[(json!(null), json!(null))]);
@@ -117,19 +151,29 @@ fn sentinels_stand_for_no_date() {
 
 #[test]
 fn dates_in_other_clothes() {
-    pairs(json!([{ "date": { "format": "%d%m%y", "pivot": 30 } }]), &[
-        (json!("210378"), json!("1978-03-21")), (json!("010129"), json!("2029-01-01")), (json!("010130"), json!("1930-01-01")),
-    ]);
-    does_not_encode(json!([{ "date": { "format": "%d%m%y", "pivot": 30 } }]), &[json!("1878-03-21"), json!("2030-01-01")]);
+    pairs(
+        json!([{ "date": { "format": "%d%m%y", "pivot": 30 } }]),
+        &[
+            (json!("210378"), json!("1978-03-21")),
+            (json!("010129"), json!("2029-01-01")),
+            (json!("010130"), json!("1930-01-01")),
+        ],
+    );
+    does_not_encode(
+        json!([{ "date": { "format": "%d%m%y", "pivot": 30 } }]),
+        &[json!("1878-03-21"), json!("2030-01-01")],
+    );
     pairs(json!([{ "date": "%d-%b-%Y" }]), &[(json!("21-Mar-1978"), json!("1978-03-21"))]);
     decodes(json!([{ "date": "%d-%b-%Y" }]), &[(json!("21-MAR-1978"), json!("1978-03-21"))]);
-    pairs(json!([{ "date": { "format": "%-d %b %Y", "months":
-        ["yanvar", "fevral", "mart", "aprel", "may", "iyun", "iyul", "avqust", "sentyabr", "oktyabr", "noyabr", "dekabr"] } }]), &[
-        (json!("1 iyun 1990"), json!("1990-06-01")), (json!("31 iyul 1990"), json!("1990-07-31")),
-    ]);
-    pairs(json!([{ "date": { "format": "%Y%j", "partial": true, "legacy": "integer" } }]), &[
-        (json!(2024366), json!("2024-12-31")), (json!(2023000), json!("2023")),
-    ]);
+    pairs(
+        json!([{ "date": { "format": "%-d %b %Y", "months":
+        ["yanvar", "fevral", "mart", "aprel", "may", "iyun", "iyul", "avqust", "sentyabr", "oktyabr", "noyabr", "dekabr"] } }]),
+        &[(json!("1 iyun 1990"), json!("1990-06-01")), (json!("31 iyul 1990"), json!("1990-07-31"))],
+    );
+    pairs(
+        json!([{ "date": { "format": "%Y%j", "partial": true, "legacy": "integer" } }]),
+        &[(json!(2024366), json!("2024-12-31")), (json!(2023000), json!("2023"))],
+    );
     does_not_decode(json!([{ "date": "%Y%j" }]), "bad_date", &[json!(2023366), json!(2023000)]);
     pairs(json!([{ "date": { "format": "%m/%Y", "partial": true } }]), &[(json!("03/1978"), json!("1978-03"))]);
     does_not_encode(json!([{ "date": { "format": "%m/%Y", "partial": true } }]), &[json!("1978-03-21")]);
@@ -140,7 +184,11 @@ fn numbers_in_digits_and_digits_in_numbers() {
     pairs(json!([{ "integer": { "width": 5 } }]), &[(json!("00123"), json!(123)), (json!("00000"), json!(0))]);
     does_not_encode(json!([{ "integer": { "width": 5 } }]), &[json!(123_456), json!(-1), json!("123"), json!(1.5)]);
     decodes(json!(["integer"]), &[(json!("-7"), json!(-7)), (json!(7.0), json!(7)), (json!(" 12 "), json!(12))]);
-    does_not_decode(json!(["integer"]), "not_a_number", &[json!(""), json!("1a"), json!(1.5), json!("99999999999999999999")]);
+    does_not_decode(
+        json!(["integer"]),
+        "not_a_number",
+        &[json!(""), json!("1a"), json!(1.5), json!("99999999999999999999")],
+    );
     pairs(json!([{ "digits": 9 }]), &[(json!(1234), json!("000001234"))]);
     does_not_decode(json!([{ "digits": 3 }]), "not_a_number", &[json!(1234), json!(-1)]);
     does_not_encode(json!([{ "digits": 9 }]), &[json!("1234"), json!("00000123x")]);
@@ -153,27 +201,72 @@ fn numbers_in_digits_and_digits_in_numbers() {
 
 #[test]
 fn decimals_keep_every_digit() {
-    pairs(json!([{ "decimal": { "scale": 2 } }]), &[
-        (json!(12345), json!("123.45")), (json!(-5), json!("-0.05")), (json!(0), json!("0.00")), (json!(i64::MIN), json!("-92233720368547758.08")),
-    ]);
-    does_not_encode(json!([{ "decimal": { "scale": 2 } }]), &[json!("1.5"), json!("1.234"), json!("x"), json!("-0.00"), json!("01.50"), json!(1.5), json!("92233720368547758.08")]);
-    pairs(json!([{ "decimal": { "separator": ",", "grouping": "." } }]), &[
-        (json!("1.234,50"), json!("1234.50")), (json!("-1.234.567,8"), json!("-1234567.8")), (json!("12"), json!("12")),
-    ]);
-    decodes(json!([{ "decimal": { "separator": ",", "grouping": "." } }]), &[(json!("1234,50"), json!("1234.50")), (json!(",5"), json!("0.5"))]);
-    does_not_decode(json!([{ "decimal": { "separator": ",", "grouping": "." } }]), "not_a_number", &[json!("1.23,4"), json!("12.34"), json!("1,2,3"), json!(""), json!("-"), json!("1,")]);
+    pairs(
+        json!([{ "decimal": { "scale": 2 } }]),
+        &[
+            (json!(12345), json!("123.45")),
+            (json!(-5), json!("-0.05")),
+            (json!(0), json!("0.00")),
+            (json!(i64::MIN), json!("-92233720368547758.08")),
+        ],
+    );
+    does_not_encode(
+        json!([{ "decimal": { "scale": 2 } }]),
+        &[
+            json!("1.5"),
+            json!("1.234"),
+            json!("x"),
+            json!("-0.00"),
+            json!("01.50"),
+            json!(1.5),
+            json!("92233720368547758.08"),
+        ],
+    );
+    pairs(
+        json!([{ "decimal": { "separator": ",", "grouping": "." } }]),
+        &[
+            (json!("1.234,50"), json!("1234.50")),
+            (json!("-1.234.567,8"), json!("-1234567.8")),
+            (json!("12"), json!("12")),
+        ],
+    );
+    decodes(
+        json!([{ "decimal": { "separator": ",", "grouping": "." } }]),
+        &[(json!("1234,50"), json!("1234.50")), (json!(",5"), json!("0.5"))],
+    );
+    does_not_decode(
+        json!([{ "decimal": { "separator": ",", "grouping": "." } }]),
+        "not_a_number",
+        &[json!("1.23,4"), json!("12.34"), json!("1,2,3"), json!(""), json!("-"), json!("1,")],
+    );
     pairs(json!([{ "decimal": { "separator": ",", "sign": "trailing" } }]), &[(json!("12,5-"), json!("-12.5"))]);
-    pairs(json!([{ "decimal": { "scale": 2, "sign": "trailing", "width": 7 } }]), &[(json!("0012345-"), json!("-123.45")), (json!("0000000"), json!("0.00"))]);
-    pairs(json!([{ "decimal": { "separator": ".", "sign": "parentheses", "scale": 2 } }]), &[(json!("(12.50)"), json!("-12.50"))]);
-    pairs(json!([{ "decimal": { "scale": 2, "as": "number" } }]), &[(json!(12345), json!(123.45)), (json!(12300), json!(123)), (json!(10), json!(0.1))]);
-    does_not_decode(json!([{ "decimal": { "scale": 2, "as": "number" } }]), "not_a_number", &[json!(9_007_199_254_740_993_01_i64)]);
+    pairs(
+        json!([{ "decimal": { "scale": 2, "sign": "trailing", "width": 7 } }]),
+        &[(json!("0012345-"), json!("-123.45")), (json!("0000000"), json!("0.00"))],
+    );
+    pairs(
+        json!([{ "decimal": { "separator": ".", "sign": "parentheses", "scale": 2 } }]),
+        &[(json!("(12.50)"), json!("-12.50"))],
+    );
+    pairs(
+        json!([{ "decimal": { "scale": 2, "as": "number" } }]),
+        &[(json!(12345), json!(123.45)), (json!(12300), json!(123)), (json!(10), json!(0.1))],
+    );
+    does_not_decode(
+        json!([{ "decimal": { "scale": 2, "as": "number" } }]),
+        "not_a_number",
+        &[json!(900_719_925_474_099_301_i64)],
+    );
     does_not_encode(json!([{ "decimal": { "scale": 2, "as": "number" } }]), &[json!(0.1 + 0.2)]);
     pairs(json!(["number"]), &[(json!("12.5"), json!(12.5)), (json!("-3"), json!(-3))]);
 }
 
 #[test]
 fn codes_and_booleans_have_one_meaning() {
-    pairs(json!([{ "codes": "sex" }]), &[(json!("K"), json!("male")), (json!("Q"), json!("female")), (json!(null), json!(null))]);
+    pairs(
+        json!([{ "codes": "sex" }]),
+        &[(json!("K"), json!("male")), (json!("Q"), json!("female")), (json!(null), json!(null))],
+    );
     does_not_decode(json!([{ "codes": "sex" }]), "unmapped_code", &[json!("X"), json!("k"), json!(1)]);
     does_not_decode(json!([{ "codes": "late" }]), "codes_not_loaded", &[json!("X")]);
     decodes(json!([{ "codes": "status" }]), &[(json!(1), json!("active")), (json!("9"), json!("active"))]);
@@ -183,11 +276,20 @@ fn codes_and_booleans_have_one_meaning() {
     decodes(json!([{ "codes": "country" }]), &[(json!(30), json!("NL"))]);
     pairs(json!([{ "codes": "level" }]), &[(json!("A"), json!(1)), (json!("C"), json!(true))]);
     does_not_encode(json!([{ "codes": "level" }]), &[json!("1"), json!("true"), json!(3)]);
-    pairs(json!([{ "codes": { "list": "sex", "unmapped": "keep" } }]), &[(json!("X"), json!("X")), (json!("K"), json!("male"))]);
+    pairs(
+        json!([{ "codes": { "list": "sex", "unmapped": "keep" } }]),
+        &[(json!("X"), json!("X")), (json!("K"), json!("male"))],
+    );
     does_not_encode(json!([{ "codes": { "list": "sex", "unmapped": "keep" } }]), &[json!("K")]);
     decodes(json!([{ "codes": { "list": "sex", "unmapped": "null" } }]), &[(json!("X"), json!(null))]);
-    pairs(json!([{ "boolean": { "true": ["J", "1"], "false": "N" } }]), &[(json!("J"), json!(true)), (json!("N"), json!(false))]);
-    decodes(json!([{ "boolean": { "true": ["J", "1"], "false": ["n"], "ignore_case": true } }]), &[(json!(1), json!(true)), (json!("N"), json!(false))]);
+    pairs(
+        json!([{ "boolean": { "true": ["J", "1"], "false": "N" } }]),
+        &[(json!("J"), json!(true)), (json!("N"), json!(false))],
+    );
+    decodes(
+        json!([{ "boolean": { "true": ["J", "1"], "false": ["n"], "ignore_case": true } }]),
+        &[(json!(1), json!(true)), (json!("N"), json!(false))],
+    );
     does_not_decode(json!([{ "boolean": { "true": 1, "false": 0 } }]), "not_a_boolean", &[json!("J"), json!(true)]);
 }
 
@@ -201,12 +303,21 @@ fn times_know_their_zone() {
     does_not_decode(berlin.clone(), "bad_date", &[json!("2024-03-31 02:30"), json!("2024-02-30 00:00")]);
     pairs(berlin.clone(), &[(json!("2024-10-27 02:30"), json!("2024-10-27T02:30:00+02:00"))]);
     does_not_encode(berlin, &[json!("2024-10-27T02:30:00+01:00")]);
-    pairs(json!([{ "datetime": { "format": "%Y-%m-%dT%H:%M:%S.%3f", "zone": "+05:30" } }]), &[(json!("2024-01-05T13:45:00.120"), json!("2024-01-05T13:45:00.12+05:30"))]);
-    pairs(json!([{ "datetime": "%Y-%m-%d %H:%M:%S.%f" }]), &[(json!("2024-01-05 13:45:00.5"), json!("2024-01-05T13:45:00.5Z"))]);
+    pairs(
+        json!([{ "datetime": { "format": "%Y-%m-%dT%H:%M:%S.%3f", "zone": "+05:30" } }]),
+        &[(json!("2024-01-05T13:45:00.120"), json!("2024-01-05T13:45:00.12+05:30"))],
+    );
+    pairs(
+        json!([{ "datetime": "%Y-%m-%d %H:%M:%S.%f" }]),
+        &[(json!("2024-01-05 13:45:00.5"), json!("2024-01-05T13:45:00.5Z"))],
+    );
     pairs(json!(["epoch"]), &[(json!(0), json!("1970-01-01T00:00:00Z"))]);
     pairs(json!([{ "epoch": "milliseconds" }]), &[(json!(-1), json!("1969-12-31T23:59:59.999Z"))]);
     does_not_decode(json!(["epoch"]), "bad_date", &[json!(i64::MAX), json!(i64::MIN)]);
-    pairs(json!([{ "time": { "format": "%H%M", "legacy": "integer" } }]), &[(json!(930), json!("09:30:00")), (json!(0), json!("00:00:00"))]);
+    pairs(
+        json!([{ "time": { "format": "%H%M", "legacy": "integer" } }]),
+        &[(json!(930), json!("09:30:00")), (json!(0), json!("00:00:00"))],
+    );
     does_not_decode(json!([{ "time": "%H%M" }]), "bad_time", &[json!(2460), json!(-5), json!("9:30")]);
     does_not_encode(json!([{ "time": "%H%M" }]), &[json!("09:30:15"), json!("09:30"), json!("24:00:00")]);
 }
@@ -221,7 +332,10 @@ fn bytes_in_the_encodings_of_old_systems() {
     let wide = codec(&json!([{ "charset": "utf-16le" }]));
     assert_eq!(wide.encode(&"Ə😀".into()), Ok(Legacy::Bytes(vec![0x8F, 0x01, 0x3D, 0xD8, 0x00, 0xDE])));
     assert_eq!(wide.decode(Legacy::Bytes(vec![0x8F, 0x01, 0x3D])).map_err(|fault| fault.code), Err("undecodable_text"));
-    pairs(json!([{ "charset": { "actual": "windows-1254", "declared": "windows-1252" } }]), &[(json!("Þükrü Iþýk"), json!("Şükrü Işık"))]);
+    pairs(
+        json!([{ "charset": { "actual": "windows-1254", "declared": "windows-1252" } }]),
+        &[(json!("Þükrü Iþýk"), json!("Şükrü Işık"))],
+    );
     let base64 = codec(&json!(["base64", { "charset": "utf-8" }]));
     assert_eq!(base64.decode("xo8=".into()), Ok("Ə".into()));
     assert_eq!(base64.encode(&"Ə".into()), Ok("xo8=".into()));
@@ -237,13 +351,26 @@ fn texts_between_affixes_masks_and_capitals() {
     pairs(json!([{ "strip": { "prefix": "<", "suffix": ">" } }]), &[(json!("<a>"), json!("a"))]);
     does_not_decode(json!([{ "strip": "AZ-" }]), "unexpected_form", &[json!("77")]);
     pairs(json!([{ "mask": "##-@@-###" }]), &[(json!("10-ƏA-123"), json!("10ƏA123"))]);
-    does_not_decode(json!([{ "mask": "##-@@-###" }]), "unexpected_form", &[json!("10-AA-12"), json!("10-AA-1234"), json!("10-A1-123"), json!("")]);
+    does_not_decode(
+        json!([{ "mask": "##-@@-###" }]),
+        "unexpected_form",
+        &[json!("10-AA-12"), json!("10-AA-1234"), json!("10-A1-123"), json!("")],
+    );
     does_not_encode(json!([{ "mask": "##-@@-###" }]), &[json!("10AA12"), json!("10-AA-123")]);
     pairs(json!([{ "mask": "\\#*" }]), &[(json!("#x"), json!("x"))]);
-    pairs(json!([{ "case": { "legacy": "upper", "contract": "title", "language": "az" } }]), &[(json!("İSMAYILLI IRADƏ-XANIM"), json!("İsmayıllı Iradə-Xanım"))]);
+    pairs(
+        json!([{ "case": { "legacy": "upper", "contract": "title", "language": "az" } }]),
+        &[(json!("İSMAYILLI IRADƏ-XANIM"), json!("İsmayıllı Iradə-Xanım"))],
+    );
     does_not_encode(json!([{ "case": { "legacy": "upper", "contract": "lower" } }]), &[json!("Ali"), json!("ß")]);
-    pairs(json!([{ "split_list": "," }]), &[(json!("a,b,c"), json!(["a", "b", "c"])), (json!(""), json!([])), (json!("a,"), json!(["a", ""]))]);
-    does_not_encode(json!([{ "split_list": "," }]), &[json!([""]), json!(["a,b"]), json!("a"), json!([1]), json!([null])]);
+    pairs(
+        json!([{ "split_list": "," }]),
+        &[(json!("a,b,c"), json!(["a", "b", "c"])), (json!(""), json!([])), (json!("a,"), json!(["a", ""]))],
+    );
+    does_not_encode(
+        json!([{ "split_list": "," }]),
+        &[json!([""]), json!(["a,b"]), json!("a"), json!([1]), json!([null])],
+    );
     pairs(json!([{ "split_list": " " }, { "codes": "sex" }]), &[(json!("K Q"), json!(["male", "female"]))]);
 }
 
@@ -289,6 +416,12 @@ fn a_spec_is_a_word_or_a_map_of_one_word() {
         let error = read(wrong.clone()).expect_err("an error").to_string();
         assert!(error.contains(says), "{wrong}: {error}");
     }
+    // As YAML has it when the word is not quoted.
+    let lost = json!({ "codes": { "list": "sex", "unmapped": null } });
+    assert_eq!(
+        read(lost).expect("a codec"),
+        read(json!({ "codes": { "list": "sex", "unmapped": "null" } })).expect("a codec")
+    );
     let spec = read(json!({ "date": "%Y%m%d" })).expect("a codec");
     assert_eq!(read(serde_json::to_value(&spec).expect("JSON")).expect("a codec"), spec);
 }

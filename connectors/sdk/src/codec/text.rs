@@ -96,7 +96,10 @@ pub(super) struct Case(CaseSpec);
 impl Case {
     pub(super) fn new(spec: &CaseSpec) -> Result<Self, Finding> {
         if spec.legacy == spec.contract {
-            return Err(Finding::new("/contract", "legacy and contract have the same capitals, so there is nothing to do"));
+            return Err(Finding::new(
+                "/contract",
+                "legacy and contract have the same capitals, so there is nothing to do",
+            ));
         }
         Ok(Self(spec.clone()))
     }
@@ -167,7 +170,9 @@ impl Step for Strip {
         text.strip_prefix(&self.0.prefix)
             .and_then(|text| text.strip_suffix(&self.0.suffix))
             .map(Legacy::from)
-            .ok_or_else(|| CodecFault::new("unexpected_form", "the text lacks the prefix or suffix that is always there"))
+            .ok_or_else(|| {
+                CodecFault::new("unexpected_form", "the text lacks the prefix or suffix that is always there")
+            })
     }
 
     fn encode(&self, contract: Legacy) -> Result<Legacy, CodecFault> {
@@ -217,7 +222,9 @@ impl Mask {
                 '#' => Place::Digit,
                 '@' => Place::Letter,
                 '*' => Place::Any,
-                '\\' => Place::Literal(chars.next().ok_or_else(|| Finding::new("/mask", "the last `\\` stands before nothing"))?),
+                '\\' => Place::Literal(
+                    chars.next().ok_or_else(|| Finding::new("/mask", "the last `\\` stands before nothing"))?,
+                ),
                 char => Place::Literal(char),
             });
         }

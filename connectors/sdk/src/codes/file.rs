@@ -67,7 +67,8 @@ fn text(codes: &FileCodes, directory: &Path) -> Result<String, Finding> {
     if size.len() > MOST_BYTES {
         return Err(Finding::new("/file", format!("{shown} is larger than 64 MiB")));
     }
-    let bytes = std::fs::read(&path).map_err(|error| Finding::new("/file", format!("{shown} can't be read: {error}")))?;
+    let bytes =
+        std::fs::read(&path).map_err(|error| Finding::new("/file", format!("{shown} can't be read: {error}")))?;
     let given = match &codes.encoding {
         // UTF-16 by its short name is the one that the mark tells, else little endian.
         Some(name) => encoding(name).map_err(|message| Finding::new("/encoding", message))?,

@@ -130,9 +130,15 @@ pub struct TableCodes {
 impl InlineCodes {
     pub(super) fn table(&self, today: Date) -> Result<CodeTable, Vec<Finding>> {
         let mut findings = Vec::new();
+        if self.values.is_empty() {
+            findings.push(Finding::new("", "a code list has at least one code"));
+        }
         for (code, value) in &self.values {
             if matches!(value, Legacy::List(_) | Legacy::Group(_) | Legacy::Bytes(_)) {
-                findings.push(Finding::new(format!("/{}", token(code)), format!("a code stands for a scalar, this is {}", value.kind())));
+                findings.push(Finding::new(
+                    format!("/{}", token(code)),
+                    format!("a code stands for a scalar, this is {}", value.kind()),
+                ));
             }
         }
         if !findings.is_empty() {
@@ -151,7 +157,8 @@ impl TableCodes {
 
     /// A row of the table, with the columns of [`Self::columns`].
     pub(super) fn row(&self, row: Vec<Legacy>) -> Result<CodeRow, CodecFault> {
-        let format = days(self.date_format.as_deref()).map_err(|finding| CodecFault::new("bad_date", finding.message))?;
+        let format =
+            days(self.date_format.as_deref()).map_err(|finding| CodecFault::new("bad_date", finding.message))?;
         let mut cells = row.into_iter();
         let mut next = || cells.next().unwrap_or_default();
         let (code, value) = (next(), next());
@@ -199,14 +206,15 @@ impl<'de> Visitor<'de> for CodesOrOptions {
 }
 
 fn from_members(members: serde_json::Map<String, Value>) -> Result<CodeListSpec, serde_json::Error> {
-    // A list can have codes named `file` or `from`: the options are meant only where the rest fits too.
-    let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| members.contains_key(*kind)).collect();
+    // A list with a code of such a name is written under `values`.
+    let kind =
+        KINDS.into_iter().find(|kind| members.get(*kind).is_some_and(|member| *kind != "values" || member.is_object()));
     let options = Value::Object(members);
-    match kinds.first() {
-        Some(&"values") if options["values"].is_object() => serde_json::from_value(options).map(CodeListSpec::Inline),
-        Some(&"file") if options.get("code").is_some() => serde_json::from_value(options).map(CodeListSpec::File),
-        Some(&"from") if options.get("code").is_some() => serde_json::from_value(options).map(CodeListSpec::Table),
-        _ => {
+    match kind {
+        Some("values") => serde_json::from_value(options).map(CodeListSpec::Inline),
+        Some("file") => serde_json::from_value(options).map(CodeListSpec::File),
+        Some(_) => serde_json::from_value(options).map(CodeListSpec::Table),
+        None => {
             let values = serde_json::from_value(options)?;
             Ok(CodeListSpec::Inline(InlineCodes { version: None, values, width: None }))
         }
@@ -226,10 +234,10 @@ impl JsonSchema for CodeListSpec {
             "if": { "required": ["values"], "properties": { "values": { "type": "object" } } },
             "then": generator.subschema_for::<InlineCodes>(),
             "else": {
-                "if": { "required": ["file", "code"] },
+                "if": { "required": ["file"] },
                 "then": generator.subschema_for::<FileCodes>(),
                 "else": {
-                    "if": { "required": ["from", "code"] },
+                    "if": { "required": ["from"] },
                     "then": generator.subschema_for::<TableCodes>(),
                     "else": inline_map(generator),
                 },

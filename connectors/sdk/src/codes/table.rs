@@ -120,8 +120,7 @@ impl CodeTable {
                 if row.is_in_force(today) != current || self.by_code.get(&*code) != Some(&place) {
                     continue;
                 }
-                let index =
-                    if matches!(row.value, Legacy::Text(_)) { &mut self.by_text } else { &mut self.by_other };
+                let index = if matches!(row.value, Legacy::Text(_)) { &mut self.by_text } else { &mut self.by_other };
                 index.entry(value.into()).or_insert(place);
             }
         }

@@ -14,12 +14,60 @@ const DEEPEST: usize = 32;
 
 /// What can be called, besides the operators.
 const FUNCTIONS: [&str; 54] = [
-    "bool", "bytes", "charAt", "contains", "double", "duration", "dyn", "endsWith", "format", "getDate", "getDayOfMonth",
-    "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes", "getMonth", "getSeconds",
-    "has", "indexOf", "int", "join", "lastIndexOf", "lower", "lowerAscii", "map", "filter", "all", "exists", "exists_one",
-    "matches", "max", "min", "padLeft", "padRight", "replace", "reverse", "size", "split", "startsWith", "string",
-    "substring", "timestamp", "trim", "type", "uint", "upper", "upperAscii", "optional.none", "optional.of", "value",
-    "hasValue", "orValue",
+    "bool",
+    "bytes",
+    "charAt",
+    "contains",
+    "double",
+    "duration",
+    "dyn",
+    "endsWith",
+    "format",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getFullYear",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getMonth",
+    "getSeconds",
+    "has",
+    "indexOf",
+    "int",
+    "join",
+    "lastIndexOf",
+    "lower",
+    "lowerAscii",
+    "map",
+    "filter",
+    "all",
+    "exists",
+    "exists_one",
+    "matches",
+    "max",
+    "min",
+    "padLeft",
+    "padRight",
+    "replace",
+    "reverse",
+    "size",
+    "split",
+    "startsWith",
+    "string",
+    "substring",
+    "timestamp",
+    "trim",
+    "type",
+    "uint",
+    "upper",
+    "upperAscii",
+    "optional.none",
+    "optional.of",
+    "value",
+    "hasValue",
+    "orValue",
 ];
 
 /// The types that can be named, as in `type(x) == string`.
@@ -43,7 +91,8 @@ struct Names<'e> {
 impl<'e> Names<'e> {
     fn visit(&mut self, expression: &'e IdedExpr) -> Result<(), Finding> {
         if self.depth == DEEPEST {
-            let message = format!("an expression is at most {DEEPEST} operations deep; a list and `join` take more parts");
+            let message =
+                format!("an expression is at most {DEEPEST} operations deep; a list and `join` take more parts");
             return Err(Finding::new("", message));
         }
         self.depth += 1;

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Failed, output, runtime};
+use rabita_core::Clock as _;
+use rabita_demo::Options;
+
+use super::{Failed, load, output, runtime, serve};
+use crate::machine::WallClock;
+use crate::node::{Node, telemetry};
 
 /// What `demo` is given.
 #[derive(Debug, clap::Args)]
@@ -14,11 +19,11 @@ pub(super) struct DemoArguments {
     /// How many citizens live there.
     #[arg(long, default_value_t = 10_000)]
     citizens: usize,
-    /// The port on which frontends call; 0 takes a free one.
-    #[arg(long, default_value_t = 8443)]
+    /// The port on which frontends call.
+    #[arg(long, default_value_t = 8443, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// The port of the admin listener; 0 takes a free one.
-    #[arg(long, default_value_t = 9090)]
+    /// The port of the admin listener.
+    #[arg(long, default_value_t = 9090, value_parser = clap::value_parser!(u16).range(1..))]
     admin_port: u16,
     /// Only write the country and start nothing.
     #[arg(long)]
@@ -26,7 +31,38 @@ pub(super) struct DemoArguments {
 }
 
 pub(super) fn run(arguments: &DemoArguments) -> Result<ExitCode, Failed> {
-    output::say(format_args!("{arguments:?}"));
-    runtime()?;
-    Err("not yet".into())
+    let mut options = Options::new(WallClock.today());
+    options.citizens = arguments.citizens;
+    options.bus_port = arguments.port;
+    options.admin_port = arguments.admin_port;
+    runtime()?.block_on(country(arguments, options))
+}
+
+async fn country(arguments: &DemoArguments, options: Options) -> Result<ExitCode, Failed> {
+    output::complain(&format!("writing a country of {} citizens to {} ...", options.citizens, arguments.directory.display()));
+    let mut country = rabita_demo::build(&arguments.directory, &options).await?;
+    if arguments.only_write {
+        output::say(country.config.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let configuration = load(&country.config)?;
+    let registries = country.serve_registries();
+    let _log = telemetry::log(&configuration.node.telemetry)?;
+    let node = Node::start(&configuration).await?;
+    output::say(format_args!(
+        "A small country is up: {} registries of {} agencies behind https://{}.\nIts configuration is {}. Paste into another terminal:",
+        configuration.registries.len(),
+        configuration.agencies.len(),
+        node.addresses.first().map(ToString::to_string).unwrap_or_default(),
+        country.config.display(),
+    ));
+    for command in country.commands() {
+        output::say(format_args!("\n# {}\n{}", command.title, command.command));
+    }
+    output::say(format_args!("\nHealth and metrics: http://{}/readyz, /metrics. Ctrl-C ends it.", node.admin));
+    drop(configuration);
+    serve::wait_for_stop().await?;
+    node.stop().await;
+    registries.stop().await;
+    Ok(ExitCode::SUCCESS)
 }
