@@ -6,6 +6,8 @@
 //!
 //! The tests themselves stand beside this in `tests/tests/`. Knows no connector. Start with [`postgres`].
 
+pub mod bus;
+
 pub mod mariadb;
 pub mod nginx;
 pub mod node;

@@ -78,8 +78,7 @@ fn install(directory: &Path) {
 }
 
 fn lock_file(directory: &Path) -> PathBuf {
-    let name: String =
-        directory.to_string_lossy().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name: String = directory.to_string_lossy().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     std::env::temp_dir().join(format!("rabita-npm{name}.lock"))
 }
 

@@ -42,7 +42,7 @@ impl Person {
             family: ["Aliyeva", "Hasanov", "Mammadova", "Quliyev"][number % 4].to_owned(),
             given: format!("Given{number}"),
             born: format!("{}-{:02}-{:02}", 1950 + number % 60, 1 + number % 12, 1 + number % 28),
-            notes: (number % 3 != 0).then(|| format!("notes of number {number}")),
+            notes: (!number.is_multiple_of(3)).then(|| format!("notes of number {number}")),
             version: 1,
             photo: None,
         }

@@ -135,6 +135,14 @@ impl Mapping {
         (record, faults)
     }
 
+    /// Whether each of the selected fields has a value in a legacy row. One that cannot be decoded has: what is wrong
+    /// with it is told when the record is made.
+    #[must_use]
+    pub fn has_all(&self, row: &Row, selection: &Selection) -> bool {
+        let fields = self.fields.iter().enumerate().filter(|(at, _)| selection.has(*at));
+        fields.map(|(_, field)| field.decode_one(row)).all(|value| value.as_ref().map_or(true, |value| !value.is_null()))
+    }
+
     /// The legacy key of a record's contract key.
     ///
     /// # Errors

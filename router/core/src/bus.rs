@@ -211,7 +211,7 @@ impl Bus {
     /// `unauthenticated`, `rate_limited`.
     pub fn catalogue(&self, evidence: Option<&Evidence>) -> Result<Catalogue, Refusal> {
         let caller = Authenticated::by(&self.callers, evidence)?;
-        caller.caller().limiter.take().map_err(|(refusal, _)| refusal)?;
+        caller.caller().limiter.take()?;
         Ok(catalogue::of(&caller.caller().id, &self.grants, &self.entities, self.clock.today()))
     }
 
@@ -234,9 +234,9 @@ impl Bus {
         trail.system = Some(caller.caller().id.clone());
         match caller.caller().limiter.take() {
             Ok(state) => trail.limit = Some(state),
-            Err((refusal, state)) => {
-                trail.limit = Some(state);
-                return Err(refusal);
+            Err(exceeded) => {
+                trail.limit = Some(exceeded.0);
+                return Err(exceeded.into());
             }
         }
         let permitted = self.grants.permit(&caller, ask, &self.entities, self.clock.today())?;

@@ -13,9 +13,12 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 type Share<V> = Shared<BoxFuture<'static, V>>;
 
+/// Each flight with a number, so that one that ends takes no other off the list.
+type UnderWay<K, V> = Mutex<HashMap<K, (u64, WeakShared<BoxFuture<'static, V>>)>>;
+
 /// The flights of one entity.
 pub(crate) struct Flights<K, V: Clone> {
-    under_way: Arc<Mutex<HashMap<K, (u64, WeakShared<BoxFuture<'static, V>>)>>>,
+    under_way: Arc<UnderWay<K, V>>,
     next: AtomicU64,
 }
 
@@ -60,7 +63,7 @@ where
 
 /// Takes a flight off the list when it ends or is dropped, unless another has taken its place.
 struct Ends<K: Eq + Hash, V: Clone> {
-    under_way: Arc<Mutex<HashMap<K, (u64, WeakShared<BoxFuture<'static, V>>)>>>,
+    under_way: Arc<UnderWay<K, V>>,
     key: K,
     id: u64,
 }

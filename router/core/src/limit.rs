@@ -22,6 +22,17 @@ pub struct LimitState {
     pub reset_s: u64,
 }
 
+/// A limit that is used up, and how it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exceeded(pub LimitState);
+
+impl From<Exceeded> for Refusal {
+    fn from(Exceeded(state): Exceeded) -> Self {
+        let refusal = Self::new(Code::RateLimited).retry_after(Duration::from_secs(state.reset_s));
+        refusal.detail(format!("the limit of the {}", state.name))
+    }
+}
+
 /// One limit.
 #[derive(Debug)]
 pub(crate) struct Limiter {
@@ -40,7 +51,7 @@ impl Limiter {
     }
 
     /// Takes one from the limit.
-    pub fn take(&self) -> Result<LimitState, (Refusal, LimitState)> {
+    pub fn take(&self) -> Result<LimitState, Exceeded> {
         match self.limiter.check() {
             Ok(snapshot) => {
                 let remaining = snapshot.remaining_burst_capacity();
@@ -49,9 +60,7 @@ impl Limiter {
             Err(until) => {
                 let wait = until.wait_time_from(DefaultClock::default().now());
                 let reset_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                let refusal = Refusal::new(Code::RateLimited).retry_after(Duration::from_secs(reset_s.max(1)));
-                let state = LimitState { name: self.name, quota: self.quota, remaining: 0, reset_s: reset_s.max(1) };
-                Err((refusal.detail(format!("the limit of the {}", self.name)), state))
+                Err(Exceeded(LimitState { name: self.name, quota: self.quota, remaining: 0, reset_s: reset_s.max(1) }))
             }
         }
     }
@@ -66,8 +75,9 @@ mod tests {
         let limiter = Limiter::new("system", 1, Some(2));
         assert_eq!(limiter.take().map(|state| state.remaining).ok(), Some(1));
         assert_eq!(limiter.take().map(|state| state.remaining).ok(), Some(0));
-        let (refusal, state) = limiter.take().expect_err("beyond");
-        assert_eq!(refusal.code, Code::RateLimited);
+        let exceeded = limiter.take().expect_err("beyond");
+        let state = exceeded.0;
+        assert_eq!(Refusal::from(exceeded).retry_after, Some(Duration::from_secs(1)));
         assert_eq!((state.remaining, state.reset_s), (0, 1));
     }
 }

@@ -140,7 +140,7 @@ impl Registry {
         ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<(T, OwnedSemaphorePermit), Refusal> {
         if let Some(limiter) = &self.limiter {
-            limiter.take().map_err(|(refusal, _)| refusal)?;
+            limiter.take()?;
         }
         let leave = self.breaker.enter(Instant::now()).map_err(|pause| {
             gauge!("rabita_breaker_open", "registry" => self.id.to_string()).set(1.0);

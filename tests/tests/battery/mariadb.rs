@@ -22,7 +22,7 @@ struct People {
 
 enum Server {
     Shared(&'static Mariadb),
-    Own(Mariadb),
+    Own(Box<Mariadb>),
 }
 
 impl std::ops::Deref for Server {
@@ -41,7 +41,7 @@ impl Subject for People {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let server = match need {
             Need::Shared => Server::Shared(Mariadb::shared()),
-            Need::Alone => Server::Own(Mariadb::start()),
+            Need::Alone => Server::Own(Box::new(Mariadb::start())),
         };
         let database = format!("people_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         server.run(&format!(

@@ -23,7 +23,7 @@ struct People {
 
 enum Server {
     Shared(&'static Postgres),
-    Own(Postgres),
+    Own(Box<Postgres>),
 }
 
 impl std::ops::Deref for Server {
@@ -42,7 +42,7 @@ impl Subject for People {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let server = match need {
             Need::Shared => Server::Shared(Postgres::shared()),
-            Need::Alone => Server::Own(Postgres::start()),
+            Need::Alone => Server::Own(Box::new(Postgres::start())),
         };
         let table = format!("people_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         server.run(&format!(
@@ -99,8 +99,7 @@ impl Subject for People {
     async fn people(&self) -> Vec<Person> {
         let table = &self.table;
         let sql = format!("SELECT pin, family, given, born::text, notes, version, photo FROM {table} ORDER BY pin COLLATE \"C\"");
-        let rows: Vec<super::sqlite::Columns> =
-            query_as(AssertSqlSafe(sql)).fetch_all(&self.direct).await.expect("the records");
+        let rows: Vec<super::sqlite::Columns> = query_as(AssertSqlSafe(sql)).fetch_all(&self.direct).await.expect("the records");
         rows.into_iter().map(super::sqlite::person).collect()
     }
 

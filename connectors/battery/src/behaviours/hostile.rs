@@ -8,6 +8,7 @@ use crate::{Person, Subject, World};
 
 use super::says_that_it_does_not_serve;
 
+#[rustfmt::skip]
 const HOSTILE: &[&str] = &[
     "", " ", "'", "''", "' OR '1'='1", "\"", "\"; DROP TABLE people; --", "`", ";", "--", "/*", "*", ")", "(",
     "%", "%%", "_", "a%", "a_", "[a-z]", "]]>", "<![CDATA[x]]>", "<pin>P00001</pin>", "<!--", "&amp;", "&#0;", "&lt",

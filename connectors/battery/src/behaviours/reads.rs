@@ -29,8 +29,7 @@ pub async fn answers_several_keys_in_their_order<S: Subject>() {
     const MANY: usize = 120;
     let people = Person::several(MANY);
     let world = World::<S>::with(&people).await;
-    let orders: [Vec<usize>; 5] =
-        [vec![], vec![1], vec![3, 999, 1, 3, 2], vec![998, 999], (0..MANY + 10).rev().collect()];
+    let orders: [Vec<usize>; 5] = [vec![], vec![1], vec![3, 999, 1, 3, 2], vec![998, 999], (0..MANY + 10).rev().collect()];
     for order in orders {
         let asks = order.iter().map(|number| whole(&Person::numbered(*number).pin)).collect();
         let rows = world.connector.read_many(asks, &ample()).await.expect("the records");

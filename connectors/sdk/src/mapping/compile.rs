@@ -188,7 +188,7 @@ impl Compiler<'_> {
         for name in read.names() {
             if !sources.iter().any(|source| source.as_str() == name.as_str()) {
                 let known = sources.iter().map(Source::as_str);
-                self.findings.push(Finding::unknown(format!("{place}/read"), "source in `from`", &name, known));
+                self.findings.push(Finding::unknown(format!("{place}/read"), "source in `from`", name, known));
             }
         }
         let mut write = Vec::new();

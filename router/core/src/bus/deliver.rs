@@ -137,10 +137,13 @@ async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &S
             let records = rows.iter().map(|row| row.as_ref().map(|row| reply.record(row)).transpose());
             Body::Many(records.collect::<Result<_, _>>()?)
         }
-        Asked::Search { conditions, limit, cursor, .. } => {
+        Asked::Search { conditions, limit, cursor, ranges, .. } => {
+            // The grants cover every field that is searched by, so it may be asked for.
+            let wanted = ranges.as_ref().map_or(wanted, |ranges| entity.mapping.wanted(&selection.or(ranges)));
             let ask = Search { entity: entity.index, conditions, wanted, limit, cursor };
             let (page, _) = registry.deliver(call, registry.connector.search(ask, call)).await?;
-            let records = page.rows.iter().take(limit).map(|row| reply.record(row)).collect::<Result<_, _>>()?;
+            let within = |row: &&Row| ranges.as_ref().is_none_or(|ranges| entity.mapping.has_all(row, ranges));
+            let records = page.rows.iter().take(limit).filter(within).map(|row| reply.record(row)).collect::<Result<_, _>>()?;
             next = page.next;
             Body::Page(records)
         }

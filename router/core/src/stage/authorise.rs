@@ -161,7 +161,7 @@ fn take(holding: &[&Granted]) -> Result<(), Refusal> {
     for grant in holding {
         match grant.limiter.as_ref().map(Limiter::take) {
             None | Some(Ok(_)) => return Ok(()),
-            Some(Err((refusal, _))) => refused = Some(refusal),
+            Some(Err(exceeded)) => refused = Some(exceeded.into()),
         }
     }
     refused.map_or(Ok(()), Err)

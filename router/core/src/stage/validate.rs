@@ -3,6 +3,7 @@
 use rabita_model::ask::Key;
 use rabita_model::{Code, Comparison, Fault, FieldName, Filter, Refusal, Want};
 use rabita_schemas::{FieldShape, JsonType, SelectedFields};
+use rabita_sdk::mapping::Selection;
 use rabita_sdk::{Condition, Legacy, Source};
 use serde_json::{Map, Value};
 
@@ -22,7 +23,15 @@ pub(crate) enum Asked {
     Read { key: Vec<Legacy> },
     ReadMany { keys: Vec<Vec<Legacy>> },
     Binary { key: Vec<Legacy>, source: Source, media_type: String },
-    Search { conditions: Vec<Condition>, limit: usize, cursor: Option<String>, search: String },
+    Search {
+        conditions: Vec<Condition>,
+        limit: usize,
+        cursor: Option<String>,
+        /// What the search is, for its cursor and for those who ask the same.
+        search: String,
+        /// The fields compared by order. Where one decodes to none, a legacy sentinel lay within the range.
+        ranges: Option<Selection>,
+    },
 }
 
 /// On a page, unless more or fewer are asked for.
@@ -134,7 +143,10 @@ impl Faults {
         }
         let search = format!("{} {conditions:?}", entity.target);
         let cursor = cursor.map(|sealed| seal.open(sealed, search.as_bytes())).transpose()?;
-        Ok(Some(Asked::Search { conditions, limit: limit as usize, cursor, search }))
+        let compares_order = |filter: &&Filter| matches!(filter.comparison, Comparison::From | Comparison::To);
+        let ranges: Vec<FieldName> = filters.iter().filter(compares_order).map(|filter| filter.field.clone()).collect();
+        let ranges = entity.mapping.select(&ranges).ok().filter(|ranges| !ranges.is_empty());
+        Ok(Some(Asked::Search { conditions, limit: limit as usize, cursor, search, ranges }))
     }
 
     fn filter(&mut self, entity: &Entity, filter: &Filter) -> Option<Vec<Condition>> {

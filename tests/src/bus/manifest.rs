@@ -1,0 +1,107 @@
+//! The manifest of an [`Upstream`](super::Upstream).
+
+/// A grant of everything in `persons` to the portal.
+pub const GRANT_ALL: &str = "{ system: portal, version: v1, entity: persons, operations: [read, search], fields: all, purposes: any }";
+
+/// A manifest as text, with what a test changes about it.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    pub(super) id: String,
+    url: String,
+    limits: String,
+    entity: String,
+}
+
+impl Manifest {
+    /// The registry of this name at this address.
+    #[must_use]
+    pub fn of(id: &str, url: impl Into<String>) -> Self {
+        Self { id: id.to_owned(), url: url.into(), limits: "{}".to_owned(), entity: String::new() }
+    }
+
+    /// Its `limits:`, in braces.
+    #[must_use]
+    pub fn limits(mut self, limits: &str) -> Self {
+        limits.clone_into(&mut self.limits);
+        self
+    }
+
+    /// One more member of the entity `persons`.
+    #[must_use]
+    pub fn persons(mut self, member: &str) -> Self {
+        self.entity.push_str(&format!("      {member}\n"));
+        self
+    }
+
+    pub(super) fn text(&self) -> String {
+        let Self { id, url, limits, entity } = self;
+        TEMPLATE.replace("{ID}", id).replace("{URL}", url).replace("{LIMITS}", limits).replace("{ENTITY}", entity)
+    }
+}
+
+const TEMPLATE: &str = r#"
+registry: {ID}
+agency: interior
+title: Registry {ID}
+connector: { kind: rest, url: "{URL}", probe: { path: /health } }
+limits: {LIMITS}
+contract:
+  v1:
+    persons:
+      schema:
+        title: Person
+        type: object
+        additionalProperties: false
+        required: [pin, name, sex]
+        properties:
+          pin: { title: PIN, type: string, pattern: "^[0-9A-Z]{7}$" }
+          name:
+            title: Name
+            type: object
+            additionalProperties: false
+            required: [family]
+            properties:
+              family: { title: Family name, type: string, minLength: 1 }
+              given: { title: Given name, type: string, minLength: 1 }
+          birth_date: { title: Date of birth, type: string, format: date }
+          sex: { title: Sex, enum: [female, male] }
+          income: { title: Income, type: integer, minimum: 0 }
+      key: pin
+{ENTITY}
+      from:
+        read: { path: "/persons/{FIN}" }
+        search:
+          path: /persons
+          filters: { SOYAD: soyad, CINS: cins, GELIR: gelir }
+          records: siyahi
+          paging: { offset: { param: kec, limit_param: say, size_max: 100, total: cem } }
+        fields_param: { name: fields }
+        binary: { SEKIL: { path: "/persons/{FIN}/photo" } }
+      fields:
+        pin: FIN
+        name.family: SOYAD
+        name.given: AD
+        birth_date: { from: DOGUM, codec: { date: "%Y%m%d" } }
+        sex: { from: CINS, codec: { codes: sex } }
+        income: GELIR
+        photo: { from: SEKIL, binary: { media_type: image/png } }
+      operations:
+        read: { max_keys: 5 }
+        search: { by: [name.family, sex, income], max: 100 }
+    plots:
+      schema:
+        title: Plot
+        type: object
+        additionalProperties: false
+        required: [district, number, area]
+        properties:
+          district: { title: District, type: string, minLength: 1 }
+          number: { title: Number, type: string, minLength: 1 }
+          area: { title: Area, type: integer }
+      key: [district, number]
+      from: { read: { path: "/plots/{RAYON}/{NOMRE}" } }
+      fields: { district: RAYON, number: NOMRE, area: SAHE }
+      operations: { read: {} }
+codes:
+  sex: { K: male, Q: female }
+"#;
