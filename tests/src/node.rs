@@ -18,7 +18,8 @@ pub struct NodeServer {
 }
 
 impl NodeServer {
-    /// Starts the server in a directory below `tests/servers`, after installing what it needs.
+    /// Starts the server in a directory below `tests/servers`, after installing what it needs. The port stands in the
+    /// place of the argument `PORT`, or behind all arguments.
     ///
     /// # Panics
     /// When Node.js is not there, its packages cannot be installed, or the server does not start.
@@ -31,7 +32,7 @@ impl NodeServer {
         let program = Program {
             name: "the Node.js server",
             path: find("node", &[]),
-            arguments: ["server.js"].iter().chain(arguments).map(|word| (*word).to_owned()).chain([port.to_string()]).collect(),
+            arguments: with_port(arguments, port),
             user: None,
             death_signal: "KILL",
             directory,
@@ -60,6 +61,13 @@ impl NodeServer {
     pub fn start_again(&self) {
         self.process.start_again(|| is_ready(self.process.log()));
     }
+}
+
+fn with_port(arguments: &[&str], port: u16) -> Vec<String> {
+    let port = port.to_string();
+    let behind = if arguments.contains(&"PORT") { &[][..] } else { &["PORT"] };
+    let words = ["server.js"].iter().chain(arguments).chain(behind);
+    words.map(|word| if *word == "PORT" { port.clone() } else { (*word).to_owned() }).collect()
 }
 
 /// Installs what the lock file names, once for each content of it, however many processes ask at the same time.

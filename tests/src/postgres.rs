@@ -78,6 +78,16 @@ impl Postgres {
         run("psql", &self.programs.join("psql"), &arguments, None, self.scratch.path())
     }
 
+    /// Runs a file of SQL in a database.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub fn load(&self, database: &str, file: &Path) {
+        let url = Self::url(self.address(), database);
+        let arguments = ["-X", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-d", &url, "-f", &text(file)];
+        run("psql", &self.programs.join("psql"), &arguments, None, self.scratch.path());
+    }
+
     /// Kills it, as `kill -9` does.
     pub fn kill(&self) {
         self.process.kill();

@@ -17,7 +17,7 @@ pub(crate) struct Addresses {
 
 /// Writes the configuration. The files are good as they are kept, for these usual addresses; a country that listens
 /// elsewhere gets its own in their place.
-pub(crate) fn write(config: &Path, addresses: &Addresses) -> Result<(), DemoError> {
+pub(crate) fn write(config: &Path, addresses: &Addresses, secrets: &Secrets) -> Result<(), DemoError> {
     let replaced = [
         ("127.0.0.1:8443", addresses.bus),
         ("127.0.0.1:9090", addresses.admin),
@@ -30,19 +30,30 @@ pub(crate) fn write(config: &Path, addresses: &Addresses) -> Result<(), DemoErro
         if let Some(parent) = path.parent() {
             files::make_directory(parent)?;
         }
-        if name.starts_with(SECRETS) {
-            files::write_secret(&path, content.as_bytes())?;
-        } else {
-            files::write(&path, put_in(content, &replaced).as_bytes())?;
-        }
+        files::write(&path, put_in(content, &replaced).as_bytes())?;
+    }
+    let directory = config.join("secrets");
+    files::make_directory(&directory)?;
+    for (name, secret) in
+        [("vehicles.password", &secrets.vehicles), ("companies.secret", &secrets.companies), ("diplomas.key", &secrets.diplomas)]
+    {
+        files::write_secret(&directory.join(name), secret.as_bytes())?;
     }
     Ok(())
 }
 
-/// A secret that the bus and a legacy server share.
-pub(crate) fn secret(name: &str) -> &'static str {
-    let found = FILES.iter().find(|(file, _)| file.strip_prefix(SECRETS) == Some(name));
-    found.map_or("", |(_, content)| content.trim_end())
+/// What the bus and the legacy servers share: drawn anew for each country.
+pub(crate) struct Secrets {
+    pub(crate) vehicles: String,
+    pub(crate) companies: String,
+    pub(crate) diplomas: String,
+}
+
+impl Secrets {
+    pub(crate) fn draw() -> Self {
+        let one = || uuid::Uuid::new_v4().simple().to_string();
+        Self { vehicles: one(), companies: one(), diplomas: one() }
+    }
 }
 
 /// All addresses at once: one after the other, a new address could be taken for a usual one.
@@ -60,8 +71,6 @@ fn put_in(content: &str, replaced: &[(&str, SocketAddr)]) -> String {
         rest = &rest[at + usual.len()..];
     }
 }
-
-const SECRETS: &str = "secrets/";
 
 macro_rules! files {
     ($($name:literal)*) => {
@@ -85,9 +94,6 @@ const FILES: &[(&str, &str)] = files! {
     "grants/companies.yaml"
     "grants/properties.yaml"
     "grants/diplomas.yaml"
-    "secrets/vehicles.password"
-    "secrets/companies.secret"
-    "secrets/diplomas.key"
 };
 
 #[cfg(test)]
@@ -118,12 +124,5 @@ mod tests {
     fn an_address_that_looks_like_a_usual_one_is_not_replaced_again() {
         let addresses = [("127.0.0.1:1", SocketAddr::from(([127, 0, 0, 1], 2))), ("127.0.0.1:2", SocketAddr::from(([127, 0, 0, 1], 3)))];
         assert_eq!(put_in("a 127.0.0.1:1 b 127.0.0.1:2", &addresses), "a 127.0.0.1:2 b 127.0.0.1:3");
-    }
-
-    #[test]
-    fn the_servers_and_the_bus_share_their_secrets() {
-        for name in ["vehicles.password", "companies.secret", "diplomas.key"] {
-            assert!(secret(name).len() > 8, "{name}");
-        }
     }
 }

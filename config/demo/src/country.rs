@@ -7,7 +7,7 @@ use axum::Router;
 use jiff::civil::Date;
 
 use crate::certificates::Certificates;
-use crate::configuration::{self, Addresses};
+use crate::configuration::{self, Addresses, Secrets};
 use crate::error::DemoError;
 use crate::people::People;
 use crate::server::{Place, Servers};
@@ -76,17 +76,17 @@ pub async fn build(directory: &Path, options: &Options) -> Result<Country, DemoE
         companies: companies_at.address,
         diplomas: diplomas_at.address,
     };
-    configuration::write(&config, &addresses)?;
+    let secrets = Secrets::draw();
+    configuration::write(&config, &addresses, &secrets)?;
     let certificates = Certificates::write(&config.join("tls"), &directory.join("clients"), options.today)?;
 
     let seed = options.seed;
     population::write(&registers.join("population.db"), &people, seed).await?;
     land::write(&registers.join("land.db"), &land::parcels(&people, seed), seed).await?;
-    let secret = |name| configuration::secret(name).to_owned();
     let places = vec![
-        (vehicles_at, vehicles_soap::router(vehicles::vehicles(&people, seed), secret("vehicles.password"))),
-        (companies_at, companies_rest::router(companies::companies(&people, seed), secret("companies.secret"), seed)),
-        (diplomas_at, diplomas_rest::router(diplomas::diplomas(&people, seed), secret("diplomas.key"))),
+        (vehicles_at, vehicles_soap::router(vehicles::vehicles(&people, seed), secrets.vehicles)),
+        (companies_at, companies_rest::router(companies::companies(&people, seed), secrets.companies, seed)),
+        (diplomas_at, diplomas_rest::router(diplomas::diplomas(&people, seed), secrets.diplomas)),
     ];
     Ok(Country {
         config,

@@ -110,8 +110,8 @@ impl Connector for SoapConnector {
         let Some(record) = self.record(spec, read, &ask.key, call).await? else { return Ok(None) };
         // A call of its own may bring the value itself, `read` brings a record that has it.
         let itself = if own.is_some() { text_at(&record, "") } else { None };
-        let text = itself.or_else(|| text_at(&record, ask.source.as_str())).filter(|text| !text.trim().is_empty());
-        let Some(text) = text else { return Ok(None) };
+        let is_given = |text: &&str| !text.trim().is_empty();
+        let Some(text) = itself.filter(is_given).or_else(|| text_at(&record, ask.source.as_str()).filter(is_given)) else { return Ok(None) };
         let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
         let bytes = STANDARD.decode(compact).map_err(|_| Failure::malformed(format!("`{}` is not in Base64", ask.source)))?;
         let length = u64::try_from(bytes.len()).ok();

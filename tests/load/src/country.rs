@@ -1,10 +1,11 @@
 //! Configuration directories: as many registries and grants as a measurement needs, of three kinds.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use jiff::Zoned;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rabita_demo::certificates::Certificates;
 use rabita_tests::port;
 use rabita_tests::scratch::Scratch;
@@ -23,8 +24,13 @@ pub const ROWS: usize = 10_000;
 pub fn scratch() -> Scratch {
     let scratch = Scratch::new("load");
     let (bus, callers) = (scratch.path().join("bus"), scratch.path().join("callers"));
-    Certificates::write(&bus, &callers, Zoned::now().date()).expect("certificates can be made");
+    Certificates::write(&bus, &callers, today()).expect("certificates can be made");
     scratch
+}
+
+/// The day, in UTC.
+pub fn today() -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
 }
 
 /// A bus to start.
@@ -37,7 +43,6 @@ pub struct Country {
 /// A bus that runs.
 pub struct Bus {
     pub server: Server,
-    pub address: SocketAddr,
 }
 
 impl Country {
@@ -154,7 +159,7 @@ contract:
     pub fn run(&self, plan: &Plan) -> Bus {
         let mut server = self.start(plan);
         server.wait_until(|| self.is_ready());
-        Bus { server, address: port::loopback(self.bus) }
+        Bus { server }
     }
 
     /// Whether the bus says that it is ready.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use jiff::Zoned;
-
 use crate::Plan;
 use crate::caller::Outcome;
 
@@ -20,7 +18,7 @@ impl Report {
         let processors = std::thread::available_parallelism().map_or(0, usize::from);
         let head = format!(
             "Measured on {}, {processors} processors ({}), {} rounds of {} s.",
-            Zoned::now().date(),
+            crate::country::today(),
             model(),
             plan.rounds,
             plan.measured.as_secs()

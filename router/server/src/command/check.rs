@@ -23,7 +23,9 @@ pub(super) fn run(directory: &Path, form: Form, strict: bool) -> Result<ExitCode
     match form {
         Form::Json => output::say(serde_json::to_string_pretty(report)?),
         Form::Text => {
-            output::say(report.to_string().trim_end());
+            if !report.findings.is_empty() {
+                output::say(report.to_string().trim_end());
+            }
             let told = match (report.errors(), report.warnings()) {
                 (0, 0) => format!("{}: nothing is wrong", directory.display()),
                 (errors, warnings) => format!("{}: {errors} error(s), {warnings} warning(s)", directory.display()),
