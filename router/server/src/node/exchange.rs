@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use metrics::{counter, histogram};
 use rabita_contract::{Asked, Body, ETag, Frame, RateLimit, Route, TraceParent};
 use rabita_core::{Answer, Bus, Evidence, Exchange, LimitState, Received, Timing, Trail};
-use rabita_model::{Ask, Code, ExchangeId, Refusal};
+use rabita_model::{Ask, Code, ExchangeId, Purpose, Refusal, SystemId};
 use tokio::sync::Semaphore;
 
 use super::binary::{self, BinaryBody};
@@ -38,8 +38,9 @@ pub(super) type AnswerBody = Either<Full<Bytes>, BinaryBody>;
 struct Line<'a> {
     exchange: ExchangeId,
     started: Instant,
+    system: Option<&'a str>,
     trail: Option<&'a Trail>,
-    ask: Option<(&'a str, &'a str)>,
+    purpose: Option<&'a str>,
 }
 
 impl Exchanges {
@@ -49,14 +50,20 @@ impl Exchanges {
         let exchange = new_exchange();
         let (head, body) = request.into_parts();
         let asked = Asked::of(&head);
+        let system = self.bus.identify(evidence.as_deref());
+        let known = system.as_ref().ok().map(SystemId::as_str);
+        let line = Line { exchange, started, system: known, trail: None, purpose: None };
         let refuse = |refusal: Refusal| {
-            let line = Line { exchange, started, trail: None, ask: None };
             line.refused(&refusal);
             let frame = frame(exchange, started, &Timing::default(), &[]);
             rabita_contract::problem(&refusal, &asked, &frame).map(whole)
         };
         if self.stopping.load(Ordering::Acquire) {
             return refuse(Refusal::new(Code::BusStopping));
+        }
+        // Whoever is not known has no body read.
+        if let Err(refusal) = &system {
+            return refuse(refusal.clone());
         }
         let Ok(_place) = self.places.try_acquire() else {
             return refuse(Refusal::new(Code::BusOverloaded).retry_after(Duration::from_secs(1)));
@@ -71,6 +78,7 @@ impl Exchanges {
             Ok(route) => match self.about(route, evidence.as_deref()) {
                 Err(refusal) => refuse(refusal),
                 Ok(body) => {
+                    line.answered();
                     let etag = ETag::of(digest(&SHA256, body.bytes()).as_ref());
                     rabita_contract::respond(body, Some(&etag), &asked, &frame(exchange, started, &Timing::default(), &[])).map(whole)
                 }
@@ -120,11 +128,12 @@ impl Exchanges {
         let caller_trace = TraceParent::of(&head.headers);
         let span = self.tracing.begin(caller_trace, &ask);
         let traceparent = span.as_ref().map(Span::traceparent).or_else(|| caller_trace.map(|trace| trace.to_string()));
-        let words = (ask.purpose.as_ref().map(ToString::to_string).unwrap_or_default(), ask.case.clone().unwrap_or_default());
+        let purpose = ask.purpose.clone();
         let Exchange { result, trail } = self.bus.exchange(Received { exchange, evidence, traceparent, ask }).await;
         let limits: Vec<RateLimit<'_>> = trail.limit.iter().map(told).collect();
         let mut frame = frame(exchange, started, &trail.timing, &limits);
-        let line = Line { exchange, started, trail: Some(&trail), ask: Some((&words.0, &words.1)) };
+        let (system, purpose) = (trail.system.as_ref().map(SystemId::as_str), purpose.as_ref().map(Purpose::as_str));
+        let line = Line { exchange, started, system, trail: Some(&trail), purpose };
         match result {
             Ok(answer) => {
                 line.answered();
@@ -193,15 +202,14 @@ fn told(state: &LimitState) -> RateLimit<'static> {
 impl Line<'_> {
     fn answered(&self) {
         self.count("ok");
-        let Some(trail) = self.trail else { return };
         tracing::info!(
             exchange = %self.exchange,
-            system = trail.system.as_ref().map(|id| id.as_str()),
-            target_entity = %trail.target,
-            operation = trail.operation.as_str(),
-            purpose = self.purpose(),
+            system = self.system,
+            target_entity = self.trail.map(|trail| tracing::field::display(&trail.target)),
+            operation = self.trail.map(|trail| trail.operation.as_str()),
+            purpose = self.purpose,
             us = self.micros(),
-            registry_us = as_micros(trail.timing.registry),
+            registry_us = self.trail.map(|trail| as_micros(trail.timing.registry)),
             "exchange"
         );
     }
@@ -211,10 +219,10 @@ impl Line<'_> {
         self.count(refusal.code.as_str());
         tracing::info!(
             exchange = %self.exchange,
-            system = self.trail.and_then(|trail| trail.system.as_ref()).map(|id| id.as_str()),
-            target_entity = self.trail.map(|trail| trail.target.to_string()),
+            system = self.system,
+            target_entity = self.trail.map(|trail| tracing::field::display(&trail.target)),
             operation = self.trail.map(|trail| trail.operation.as_str()),
-            purpose = self.purpose(),
+            purpose = self.purpose,
             us = self.micros(),
             registry_us = self.trail.map(|trail| as_micros(trail.timing.registry)),
             code = refusal.code.as_str(),
@@ -232,10 +240,6 @@ impl Line<'_> {
             .map(|fault| format!("{}{} {}", fault.pointer, fault.parameter.as_deref().unwrap_or_default(), fault.code))
             .collect();
         (!told.is_empty()).then(|| told.join("; "))
-    }
-
-    fn purpose(&self) -> Option<&str> {
-        self.ask.map(|(purpose, _)| purpose).filter(|purpose| !purpose.is_empty())
     }
 
     fn count(&self, code: &'static str) {
