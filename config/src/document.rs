@@ -79,10 +79,17 @@ impl Document {
     }
 }
 
-/// The error's own words without the place, which the report gives.
+/// The error in words for whoever writes the document, without the place, which the report gives.
 fn plain(message: &str) -> String {
     let first = message.lines().next().unwrap_or(message);
     let first = first.strip_prefix("error: ").unwrap_or(first);
+    if first.starts_with("budget breached") {
+        return format!("the document is too large: with all that its aliases stand for, it has more than {NODES_MAX} values");
+    }
+    if let Some(name) = first.strip_prefix("duplicate mapping key: ") {
+        let name = name.split(", set ").next().unwrap_or(name);
+        return format!("`{name}` is given twice");
+    }
     match first.rfind(" at line ") {
         Some(end) => first[..end].to_owned(),
         None => first.to_owned(),

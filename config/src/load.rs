@@ -5,11 +5,11 @@ mod files;
 mod registry;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use rabita_schemas::{Checker, Library};
+use rabita_schemas::{Checker, Library, SchemaProblem};
 use rabita_sdk::{Finding, Kinds};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub struct Loaded {
 /// Loads a configuration directory. `today` decides which grants have ended.
 #[must_use]
 pub fn load(directory: &Path, kinds: &Kinds, today: Date) -> Loaded {
-    let mut loader = Loader { directory: directory.to_owned(), kinds, today, report: Report::default() };
+    let mut loader = Loader { directory: directory.to_owned(), kinds, today, report: Report::default(), lost: Lost::default() };
     let country = loader.country();
     loader.report.sort();
     let country = country.filter(|_| loader.report.is_good());
@@ -45,6 +45,17 @@ struct Loader<'a> {
     kinds: &'a Kinds,
     today: Date,
     report: Report,
+    lost: Lost,
+}
+
+/// The names in documents that are not used because something is wrong with them: whoever names one of these made no
+/// mistake.
+#[derive(Default)]
+struct Lost {
+    /// By folder.
+    names: BTreeSet<(String, String)>,
+    /// The folders with a document of which not even the name is known.
+    folders: BTreeSet<String>,
 }
 
 /// A document with what it means.
@@ -61,7 +72,7 @@ impl Loader<'_> {
         let agencies: Option<Read<Agencies>> = self.read(&found.agencies, &schema::agencies());
         let systems: Vec<Read<System>> = self.read_all(&found.systems, &schema::system());
         let grants: Vec<Read<Grants>> = self.read_all(&found.grants, &schema::grants());
-        let manifests = self.read_all(&found.registries, &schema::manifest());
+        let manifests = self.manifests(&found.registries);
         let registries = self.registries(manifests, &library);
 
         if let Some(node) = &node {
@@ -96,12 +107,23 @@ impl Loader<'_> {
         match Library::shipped().with_directory(&own) {
             Ok(library) => library,
             Err(problems) => {
-                for problem in problems {
-                    let file = Path::new("schemas").join(&problem.name);
-                    self.error_in(&file, format!("{} (at {})", problem.message, place(&problem.pointer)));
-                }
+                problems.iter().for_each(|problem| self.schema_problem(problem));
                 Library::shipped()
             }
+        }
+    }
+
+    /// Tells a problem of a schema file at its place: JSON is YAML too.
+    fn schema_problem(&mut self, problem: &SchemaProblem) {
+        let mut file = Path::new("schemas").join(&problem.name);
+        if self.directory.join(&file).is_dir() {
+            file.push("schema.json");
+        }
+        self.lost.folders.insert("schemas".to_owned());
+        let text = std::fs::read_to_string(self.directory.join(&file)).unwrap_or_default();
+        match Document::read(&file, text) {
+            Ok(document) => self.find(&document, Finding::new(&problem.pointer, &problem.message)),
+            Err(located) => self.report.findings.push(Located { message: problem.message.clone(), ..*located }),
         }
     }
 
@@ -111,6 +133,21 @@ impl Loader<'_> {
 
     /// Reads a document and holds it against its schema.
     fn read<T: DeserializeOwned>(&mut self, file: &Path, schema: &Value) -> Option<Read<T>> {
+        let document = self.document(file)?;
+        let holds = self.hold(&document, "", &document.value, schema);
+        self.meaning(document, holds)
+    }
+
+    /// Reads a document as it is written.
+    fn document(&mut self, file: &Path) -> Option<Document> {
+        let document = self.try_document(file);
+        if document.is_none() {
+            self.lost.folders.insert(folder(file));
+        }
+        document
+    }
+
+    fn try_document(&mut self, file: &Path) -> Option<Document> {
         let text = match std::fs::read(self.directory.join(file)) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -122,20 +159,39 @@ impl Loader<'_> {
             self.error_in(file, "is not UTF-8");
             return None;
         };
-        let document = Document::read(file, text).map_err(|located| self.report.findings.push(*located)).ok()?;
-        let before = self.report.errors();
-        self.hold(&document, "", &document.value, schema);
-        if self.report.errors() > before {
-            return None;
-        }
-        match serde_path_to_error::deserialize(&document.value) {
+        Document::read(file, text).map_err(|located| self.report.findings.push(*located)).ok()
+    }
+
+    /// What a document means, where its structure holds.
+    fn meaning<T: DeserializeOwned>(&mut self, document: Document, holds: bool) -> Option<Read<T>> {
+        let read = if holds { serde_path_to_error::deserialize(&document.value).map_err(Some) } else { Err(None) };
+        match read {
             Ok(is) => Some(Read { document, is }),
             Err(error) => {
-                let pointer = pointer_of(error.path());
-                self.find(&document, Finding::new(pointer, error.inner().to_string()));
+                if let Some(error) = error {
+                    let pointer = pointer_of(error.path());
+                    self.find(&document, Finding::new(pointer, error.inner().to_string()));
+                }
+                self.lose(&document);
                 None
             }
         }
+    }
+
+    /// Remembers the name in a document that is not used.
+    fn lose(&mut self, document: &Document) {
+        let folder = folder(&document.file);
+        let member = if folder == "registries" { "registry" } else { "system" };
+        if let Some(name) = document.value.get(member).and_then(Value::as_str) {
+            self.lost.names.insert((folder, name.to_owned()));
+        } else {
+            self.lost.folders.insert(folder);
+        }
+    }
+
+    /// Whether a name that no document of a folder has may be that of one which is not used.
+    fn may_be_lost(&self, folder: &str, name: &str) -> bool {
+        self.lost.folders.contains(folder) || self.lost.names.contains(&(folder.to_owned(), name.to_owned()))
     }
 
     /// Holds a part of a document against a schema; tells whether it satisfies it.
@@ -144,11 +200,15 @@ impl Loader<'_> {
         let faults = checker.faults(part);
         let is_good = faults.is_empty();
         for fault in faults {
-            let mut finding = Finding::new(format!("{prefix}{}", fault.pointer), fault.message);
+            let value = part.pointer(&fault.pointer).and_then(Value::as_str);
+            let pointer = format!("{prefix}{}", fault.pointer);
+            let mut finding = match value {
+                Some(_) if fault.keyword == "type" && is_secret(&pointer) => Finding::new(pointer, IN_THE_OPEN),
+                _ => Finding::new(pointer, fault.message),
+            };
             finding.at_name = fault.at_name;
-            finding.instead = fault
-                .unknown
-                .as_deref()
+            let word = fault.unknown.as_deref().or(value).filter(|_| !fault.candidates.is_empty());
+            finding.instead = word
                 .and_then(|word| rabita_sdk::finding::likely(word, fault.candidates.iter().map(String::as_str)))
                 .map(str::to_owned);
             self.find(document, finding);
@@ -168,8 +228,16 @@ impl Loader<'_> {
     }
 }
 
-fn place(pointer: &str) -> &str {
-    if pointer.is_empty() { "the top" } else { pointer }
+const IN_THE_OPEN: &str = "a secret does not stand in the open: name where it is, `{ env: NAME }` or `{ file: PATH }`";
+
+/// Whether a member by its name is a secret, which configuration only refers to.
+fn is_secret(pointer: &str) -> bool {
+    let name = pointer.rsplit('/').next().unwrap_or_default();
+    ["password", "token", "secret"].iter().any(|word| name.ends_with(word)) || pointer.ends_with("/api_key/value")
+}
+
+fn folder(file: &Path) -> String {
+    file.parent().map(|parent| parent.display().to_string()).unwrap_or_default()
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {

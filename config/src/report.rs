@@ -44,13 +44,40 @@ impl Located {
         Self { severity: Severity::Error, file: file.to_owned(), line, column, message: message.into(), instead: None, source: None }
     }
 
-    /// Keeps the line that the place is in.
+    /// Keeps the line that the place is in, without secrets that stand in it: reports go to logs and screens.
     #[must_use]
     pub fn with_line(mut self, text: &str) -> Self {
         let at = usize::try_from(self.line.saturating_sub(1)).unwrap_or(0);
-        self.source = text.lines().nth(at).map(str::to_owned);
+        self.source = text.lines().nth(at).map(without_secrets);
         self
     }
+}
+
+/// The members whose text is a secret, wherever they stand.
+const SECRETS: [&str; 3] = ["password:", "secret:", "token:"];
+
+fn without_secrets(line: &str) -> String {
+    let mut shown = line.to_owned();
+    for member in SECRETS {
+        let Some(found) = shown.find(member) else { continue };
+        let from = found + member.len();
+        let from = from + shown[from..].len() - shown[from..].trim_start().len();
+        let to = from + shown[from..].find([',', '}', '#']).unwrap_or(shown.len() - from);
+        let is_reference = shown[from..to].starts_with(['{', '[', '&', '*']);
+        if !is_reference && from < to {
+            shown.replace_range(from..to, "***");
+        }
+    }
+    if let Some(scheme) = shown.find("://") {
+        let from = scheme + "://".len();
+        let authority = &shown[from..from + shown[from..].find(['/', ' ', '"', '\'']).unwrap_or(shown.len() - from)];
+        if let Some((user, password)) = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
+            let from = from + user.len() + 1;
+            let to = from + password.len();
+            shown.replace_range(from..to, "***");
+        }
+    }
+    shown
 }
 
 impl fmt::Display for Located {
@@ -103,5 +130,26 @@ impl fmt::Display for Report {
             writeln!(f, "{finding}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn a_line_is_shown_without_the_secrets_in_it() {
+        let cases = [
+            ("  password: hunter2", "  password: ***"),
+            ("auth: { basic: { user: a, password: \"hun ter\" } }", "auth: { basic: { user: a, password: ***} }"),
+            ("  client_secret: xyz # ours", "  client_secret: ***# ours"),
+            ("  password: { env: DB_PASSWORD }", "  password: { env: DB_PASSWORD }"),
+            ("url: postgres://bus:hunter2@db:5432/people", "url: postgres://bus:***@db:5432/people"),
+            ("url: postgres://bus@db/people", "url: postgres://bus@db/people"),
+            ("key: pin", "key: pin"),
+        ];
+        for (line, shown) in cases {
+            assert_eq!(without_secrets(line), shown);
+        }
     }
 }

@@ -129,8 +129,13 @@ fn bad_name(pointer: &str, error: &ValidationError<'_>, fault: DetailedFault) ->
 
 /// What is wrong with a value, with the value where it can be shown.
 fn told_of_value(pointer: &str, leaf: &Leaf<'_>) -> String {
-    let subject = pointer.rsplit('/').next().filter(|name| !name.is_empty());
-    let subject = subject.map_or_else(|| "this".to_owned(), |name| format!("`{}`", name.replace("~1", "/").replace("~0", "~")));
+    let mut names = pointer.rsplit('/').filter(|name| !name.is_empty());
+    let quoted = |name: &str| format!("`{}`", name.replace("~1", "/").replace("~0", "~"));
+    let subject = match (names.next(), names.next()) {
+        (Some(index), Some(list)) if index.bytes().all(|byte| byte.is_ascii_digit()) => format!("an item of {}", quoted(list)),
+        (Some(name), _) => quoted(name),
+        (None, _) => "this".to_owned(),
+    };
     let shown = shown(pointer, leaf.error.instance()).map(|value| format!(", not {value}")).unwrap_or_default();
     format!("{subject} {}{shown}", sentence(leaf))
 }
@@ -148,6 +153,7 @@ fn shown(pointer: &str, value: &Value) -> Option<String> {
         Value::String(text) if text.contains("://") && text.contains('@') => None,
         Value::String(text) if text.chars().count() <= SHOWN_MAX => Some(value.to_string()),
         Value::String(_) => None,
+        Value::Array(items) if items.is_empty() => Some("an empty list".to_owned()),
         Value::Array(_) => Some("a list".to_owned()),
         Value::Object(_) => Some("a map".to_owned()),
     }

@@ -14,6 +14,7 @@ pub mod node;
 pub mod port;
 pub mod postgres;
 pub mod process;
+pub mod real;
 pub mod scratch;
 
 pub use mariadb::Mariadb;

@@ -1,10 +1,12 @@
 //! Commands to paste, each showing one thing that the bus does.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::certificates::{CLIENTS, Identity};
 use crate::companies::SHOWN_COMPANY;
 use crate::country::Country;
+use crate::diplomas::SHOWN_DIPLOMA;
 use crate::diplomas_rest::Mishap;
 use crate::land::SHOWN_PARCEL;
 use crate::people::HEROINE;
@@ -29,6 +31,31 @@ impl Country {
         commands
     }
 
+    /// Commands of the `rabita` program in this file, on this country's configuration.
+    #[must_use]
+    pub fn commands_of(&self, program: &Path) -> Vec<Command> {
+        let [program, config] = [program, &self.config].map(|path| quoted(&path.to_string_lossy()));
+        vec![
+            Command { title: "Is the configuration right?", command: format!("{program} check {config}") },
+            Command {
+                title: "The tests in the manifests, on stand-ins for the registries",
+                command: format!("{program} connector test {config}"),
+            },
+            Command {
+                title: "The tests in the manifests, on the registries themselves",
+                command: format!("{program} connector test --live {config}"),
+            },
+            Command {
+                title: "The first person again, asked without a running node",
+                command: format!(
+                    "{program} try --config {config} --as {} --purpose {} \\\n  {PERSONS} {HEROINE}",
+                    CLIENTS[PORTAL],
+                    BIRTHS.unwrap_or_default()
+                ),
+            },
+        ]
+    }
+
     fn reads(&self) -> Vec<Command> {
         let numbers = std::iter::once(HEROINE).chain(self.others.iter().map(String::as_str));
         let numbers: Vec<String> = numbers.map(|pin| format!("\"{pin}\"")).collect();
@@ -42,6 +69,13 @@ impl Country {
                 PERSONS,
                 &format!("{{\"key\": \"{HEROINE}\", \"fields\": [\"name\", \"birth_date\"]}}"),
             ),
+            self.ask(
+                "The same person as the mobile unit may see her: its grant leaves out the rest",
+                MOBILE,
+                IDENTITY,
+                PERSONS,
+                &by_key(HEROINE),
+            ),
             self.ask("Several persons in one call", PORTAL, BIRTHS, PERSONS, &several),
             self.ask(
                 "A search",
@@ -51,15 +85,9 @@ impl Country {
                 "{\"where\": {\"name.family\": \"Əliyeva\"}, \"limit\": 5, \"fields\": [\"pin\", \"name\", \"birth_date\"]}",
             ),
             self.ask("A family: parents, spouse, children", PORTAL, BIRTHS, "population/v1/families", &by_key(HEROINE)),
-            self.get(
-                "A vehicle, out of a SOAP service",
-                PORTAL,
-                SALES,
-                &format!("api/vehicles/v1/vehicles/{SHOWN_PLATE}"),
-                "",
-            ),
+            self.get("A vehicle, out of a SOAP service", PORTAL, SALES, &format!("api/vehicles/v1/vehicles/{SHOWN_PLATE}")),
             self.ask(
-                "What she owns, out of a hand-written query over several tables",
+                "What the same person owns, out of a hand-written query over several tables",
                 PORTAL,
                 NOTARY,
                 "properties/v1/holdings",
@@ -70,14 +98,13 @@ impl Country {
                 PORTAL,
                 NOTARY,
                 &format!("api/properties/v1/parcels/{SHOWN_PARCEL}"),
-                "",
             ),
+            self.get("A company, behind OAuth 2", PORTAL, COMPANIES, &format!("api/companies/v1/companies/{SHOWN_COMPANY}")),
             self.get(
-                "A company, behind OAuth 2",
+                "A diploma, out of a service that has bad days: see below",
                 PORTAL,
-                COMPANIES,
-                &format!("api/companies/v1/companies/{}", SHOWN_COMPANY),
-                "",
+                EMPLOYMENT,
+                &format!("api/diplomas/v1/diplomas/{SHOWN_DIPLOMA}"),
             ),
         ]
     }
@@ -92,14 +119,8 @@ impl Country {
                 &format!("{{\"key\": \"{HEROINE}\", \"fields\": [\"name\", \"address\"]}}"),
             ),
             self.ask("Refused: a purpose that the grant does not name", MOBILE, SALES, PERSONS, &by_key(HEROINE)),
-            self.get(
-                "Refused: a grant that has ended",
-                MOBILE,
-                IDENTITY,
-                &format!("api/vehicles/v1/vehicles/{SHOWN_PLATE}"),
-                "",
-            ),
-            self.get("Refused: a personal number in a URL", PORTAL, BIRTHS, &format!("api/{PERSONS}/{HEROINE}"), ""),
+            self.get("Refused: a grant that has ended", MOBILE, IDENTITY, &format!("api/vehicles/v1/vehicles/{SHOWN_PLATE}")),
+            self.get("Refused: a personal number in a URL", PORTAL, BIRTHS, &format!("api/{PERSONS}/{HEROINE}")),
             self.ask("Refused: a system that nobody registered", STRANGER, BIRTHS, PERSONS, &by_key(HEROINE)),
         ];
         if let Some(pin) = &self.unreadable {
@@ -125,7 +146,7 @@ impl Country {
                     Mishap::BreaksItsSchema => "A registry that breaks its contract",
                     Mishap::Closed => "A registry that is closed",
                 };
-                self.get(title, PORTAL, EMPLOYMENT, &format!("api/diplomas/v1/diplomas/{}", mishap.number()), "")
+                self.get(title, PORTAL, EMPLOYMENT, &format!("api/diplomas/v1/diplomas/{}", mishap.number()))
             })
             .collect()
     }
@@ -133,16 +154,17 @@ impl Country {
     fn about_the_bus(&self) -> Vec<Command> {
         let photo = self.directory.join("photo.png");
         let wanted = format!("{{\"key\": \"{HEROINE}\", \"field\": \"photo\"}}");
-        let photograph = self.ask("", PORTAL, PASSPORTS, PERSONS, &wanted);
+        let Command { title, command } = self.ask("A photograph, streamed into a file", PORTAL, PASSPORTS, PERSONS, &wanted);
+        let command = command.replacen(NEW_LINE, "--write-out '%{content_type}, %{size_download} bytes\\n'", 1);
         vec![
-            self.get("What the portal may call", PORTAL, None, "bus/catalogue", ""),
-            self.get("What the mobile unit may call, as OpenAPI", MOBILE, None, "bus/openapi.json", ""),
+            self.get("What the portal may call", PORTAL, None, "bus/catalogue"),
+            self.get("What the mobile unit may call, as OpenAPI", MOBILE, None, "bus/openapi.json"),
+            Command { title, command: format!("{command} \\\n  --output {}", quoted(&photo.to_string_lossy())) },
             Command {
-                title: "A photograph, streamed into a file",
-                command: format!("{} \\\n  --output {}", photograph.command, quoted(&photo.to_string_lossy())),
+                title: "The state of the bus",
+                command: format!("curl --silent --show-error http://{}/readyz", self.admin),
             },
-            Command { title: "The state of the bus", command: format!("curl --silent http://{}/readyz", self.admin) },
-            Command { title: "Its metrics", command: format!("curl --silent http://{}/metrics", self.admin) },
+            Command { title: "Its metrics", command: format!("curl --silent --show-error http://{}/metrics", self.admin) },
         ]
     }
 
@@ -158,8 +180,8 @@ impl Country {
         Command { title, command }
     }
 
-    fn get(&self, title: &'static str, system: usize, purpose: Option<&str>, path: &str, more: &str) -> Command {
-        Command { title, command: format!("{}{more} \\\n  {}", self.curl(system, purpose), self.address(path)) }
+    fn get(&self, title: &'static str, system: usize, purpose: Option<&str>, path: &str) -> Command {
+        Command { title, command: format!("{} \\\n  {}", self.curl(system, purpose), self.address(path)) }
     }
 
     fn curl(&self, system: usize, purpose: Option<&str>) -> String {
@@ -167,13 +189,16 @@ impl Country {
         let [authority, certificate, key] =
             [&self.certificates.authority, certificate, key].map(|path| quoted(&path.to_string_lossy()));
         let purpose = purpose.map(|purpose| format!(" \\\n  --header 'Rabita-Purpose: {purpose}'")).unwrap_or_default();
-        format!("curl --silent --cacert {authority} \\\n  --cert {certificate} --key {key}{purpose}")
+        format!("curl --silent --show-error {NEW_LINE} --cacert {authority} \\\n  --cert {certificate} --key {key}{purpose}")
     }
 
     fn address(&self, path: &str) -> String {
         format!("https://localhost:{}/{path}", self.bus.port())
     }
 }
+
+/// An answer does not end its last line, and the next prompt would stand behind it.
+const NEW_LINE: &str = "--write-out '\\n'";
 
 /// Places in [`CLIENTS`].
 const PORTAL: usize = 0;

@@ -1,5 +1,6 @@
 //! Making the country: everything into one directory, and the legacy servers ready to serve.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,8 @@ pub struct Country {
     /// Another family's numbers, for commands that ask for several.
     pub others: Vec<String>,
     places: Vec<(Place, Router)>,
+    /// Keeps others from making the directory anew.
+    _held: File,
 }
 
 /// Makes a country in this directory. One that the demo made before is made anew; one that holds something else is
@@ -61,7 +64,7 @@ pub struct Country {
 /// # Errors
 /// When something can't be written or a port can't be had.
 pub async fn build(directory: &Path, options: &Options) -> Result<Country, DemoError> {
-    files::make_anew(directory)?;
+    let held = files::make_anew(directory)?;
     let directory = std::path::absolute(directory).map_err(|source| DemoError::File { path: directory.to_owned(), source })?;
     let config = directory.join("config");
     let registers = directory.join("registers");
@@ -97,6 +100,7 @@ pub async fn build(directory: &Path, options: &Options) -> Result<Country, DemoE
         others: people.all.iter().skip(1).take(OTHERS).map(|person| person.pin.clone()).collect(),
         directory,
         places,
+        _held: held,
     })
 }
 

@@ -8,6 +8,9 @@ pub enum DemoError {
     /// The directory holds something that the demo did not put there, so that it would be lost.
     #[error("{} is not empty and was not made by the demo: name another directory, or empty this one", .0.display())]
     DirectoryTaken(PathBuf),
+    /// A demo runs on the directory, and would lose its registries.
+    #[error("a demo is running in {}: end it, or name another directory", .0.display())]
+    DirectoryInUse(PathBuf),
     /// A file or directory could not be written, read or removed.
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },

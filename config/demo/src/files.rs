@@ -1,6 +1,6 @@
 //! The scratch directory: what is written into it, and what may be thrown away.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -9,21 +9,37 @@ use crate::error::DemoError;
 /// Marks a directory as one that the demo made, so that it may make it anew.
 const MARK: &str = ".rabita-demo";
 
-/// Makes the directory empty. One that holds something the demo did not make is left as it is.
-pub(crate) fn make_anew(directory: &Path) -> Result<(), DemoError> {
+/// Makes the directory empty. One that holds something the demo did not make is left as it is, and so is one that a
+/// demo holds: as long as the file that this gives is open.
+pub(crate) fn make_anew(directory: &Path) -> Result<File, DemoError> {
+    let failed = |source| DemoError::File { path: directory.to_owned(), source };
     let is_empty = match fs::read_dir(directory) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-        Err(source) => return Err(DemoError::File { path: directory.to_owned(), source }),
+        Err(source) => return Err(failed(source)),
     };
+    let mark = directory.join(MARK);
     if !is_empty {
-        if !directory.join(MARK).exists() {
+        if !mark.exists() {
             return Err(DemoError::DirectoryTaken(directory.to_owned()));
         }
-        fs::remove_dir_all(directory).map_err(|source| DemoError::File { path: directory.to_owned(), source })?;
+        let _held = hold(&mark, directory)?;
+        fs::remove_dir_all(directory).map_err(failed)?;
     }
     make_directory(directory)?;
-    write(&directory.join(MARK), b"Made by `rabita demo`, which makes it anew at each start.\n")
+    write(&mark, b"Made by `rabita demo`, which makes it anew at each start.\n")?;
+    hold(&mark, directory)
+}
+
+/// Locks the mark. The system lets go of it however the process ends.
+fn hold(mark: &Path, directory: &Path) -> Result<File, DemoError> {
+    let failed = |source| DemoError::File { path: mark.to_owned(), source };
+    let file = File::open(mark).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DemoError::DirectoryInUse(directory.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 pub(crate) fn make_directory(directory: &Path) -> Result<(), DemoError> {
@@ -52,8 +68,11 @@ mod tests {
     fn throws_away_what_the_demo_made_and_nothing_else() {
         let scratch = tempfile::tempdir().expect("a directory");
         let own = scratch.path().join("own");
-        make_anew(&own).expect("a new directory");
+        let held = make_anew(&own).expect("a new directory");
         write(&own.join("old"), b"").expect("a file");
+        assert!(matches!(make_anew(&own), Err(DemoError::DirectoryInUse(_))));
+        assert!(own.join("old").exists());
+        drop(held);
         make_anew(&own).expect("the directory anew");
         assert!(!own.join("old").exists());
 

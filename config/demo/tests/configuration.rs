@@ -67,7 +67,9 @@ async fn answer(registry: &Registry, connector: &dyn Connector, test: &Test) -> 
     let key = test.read.clone().expect("a key");
     let key = mapping.key(&[key]).expect("a legacy key");
     let ask = Read { entity, key, wanted: mapping.wanted(&selection) };
-    let row = connector.read(ask, &call()).await.map_err(|failure| failure.to_string())?;
+    // As long as the bus would wait: a test may be about an answer that comes too late.
+    let call = Call { deadline: Instant::now() + registry.plan.spec.timeout, ..call() };
+    let row = connector.read(ask, &call).await.map_err(|failure| failure.to_string())?;
     row.map(|row| decoded(registry, entity, &row, &selection)).transpose()
 }
 
@@ -109,7 +111,7 @@ async fn what_the_manifests_tests_say_holds_of_stand_ins_and_of_the_registries_t
         }
         connector.close().await;
     }
-    assert!(offline >= 6 && live >= 8, "{offline} offline, {live} live");
+    assert!(offline >= 25 && live >= 8, "{offline} offline, {live} live");
 }
 
 #[tokio::test]

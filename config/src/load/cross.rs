@@ -26,9 +26,9 @@ impl Loader<'_> {
             self.require("/agency", "agency", system.is.agency.as_str(), &known, &system.document);
         }
         let names = registries.iter().map(|registry| (registry.manifest.registry.as_str(), &registry.document));
-        self.refuse_same("registry", "/registry", names.collect());
+        self.refuse_same("the registry", "/registry", names.collect());
         let names = systems.iter().map(|system| (system.is.system.as_str(), &system.document));
-        self.refuse_same("system", "/system", names.collect());
+        self.refuse_same("the system", "/system", names.collect());
     }
 
     pub(super) fn check_systems(&mut self, systems: &[Read<System>]) {
@@ -63,12 +63,19 @@ impl Loader<'_> {
         let system_names: Vec<&str> = systems.iter().map(|system| system.is.system.as_str()).collect();
         let purposes: Option<Vec<&str>> =
             agencies.map(|agencies| agencies.is.purposes.iter().map(|purpose| purpose.id.as_str()).collect());
+        let names = files.iter().map(|file| (file.is.registry.as_str(), &file.document));
+        self.refuse_same("what is granted of", "/registry", names.collect());
         for file in files {
-            self.require("/registry", "registry", file.is.registry.as_str(), &registry_names, &file.document);
+            let name = file.is.registry.as_str();
+            if !self.may_be_lost("registries", name) {
+                self.require("/registry", "registry", name, &registry_names, &file.document);
+            }
             let registry = registries.iter().find(|registry| registry.manifest.registry == file.is.registry);
             for (at, grant) in file.is.grants.iter().enumerate() {
                 let place = format!("/grants/{at}");
-                self.require(&format!("{place}/system"), "system", grant.system.as_str(), &system_names, &file.document);
+                if !self.may_be_lost("systems", grant.system.as_str()) {
+                    self.require(&format!("{place}/system"), "system", grant.system.as_str(), &system_names, &file.document);
+                }
                 if let Some(purposes) = &purposes {
                     self.check_purposes(grant, &place, purposes, &file.document);
                 }
@@ -149,7 +156,7 @@ impl Loader<'_> {
         let mut seen: BTreeMap<&str, &Document> = BTreeMap::new();
         for (name, document) in names {
             if let Some(first) = seen.get(name) {
-                let message = format!("the {what} `{name}` is in {} already", first.file.display());
+                let message = format!("{what} `{name}` is in {} already", first.file.display());
                 self.find(document, Finding::new(pointer, message));
             } else {
                 seen.insert(name, document);

@@ -1,6 +1,7 @@
 //! A registry's manifest: its structure by kind, its schemas, its mapping, and what the kind itself finds.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rabita_model::{Code, FieldName};
@@ -9,7 +10,7 @@ use rabita_sdk::finding::{likely, token};
 use rabita_sdk::manifest::{Entity, Manifest, SchemaRef};
 use rabita_sdk::plan::Plan;
 use rabita_sdk::{Finding, Kind};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Loader, Read};
 use crate::country::Registry;
@@ -26,6 +27,21 @@ pub(super) struct LoadedRegistry {
 type Compiled = HashMap<String, Option<Arc<RecordSchema>>>;
 
 impl Loader<'_> {
+    /// Reads the manifests. What is wrong with the kind's parts is told beside what is wrong with the manifest's own.
+    pub(super) fn manifests(&mut self, files: &[PathBuf]) -> Vec<Read<Manifest>> {
+        let schema = schema::manifest();
+        let mut manifests = Vec::new();
+        for file in files {
+            let Some(document) = self.document(file) else { continue };
+            let holds = self.hold(&document, "", &document.value, &schema);
+            let word = document.value.pointer("/connector/kind").and_then(Value::as_str);
+            let kind = word.and_then(|kind| self.kinds.get(kind)).map(Arc::clone);
+            let kind_holds = kind.is_none_or(|kind| self.hold_kind(&document, &*kind));
+            manifests.extend(self.meaning(document, holds && kind_holds));
+        }
+        manifests
+    }
+
     pub(super) fn registries(&mut self, manifests: Vec<Read<Manifest>>, library: &Library) -> Vec<LoadedRegistry> {
         let mut compiled = Compiled::new();
         manifests
@@ -39,7 +55,6 @@ impl Loader<'_> {
 
     fn registry(&mut self, document: &Document, manifest: &Manifest, library: &Library, compiled: &mut Compiled) -> Option<Registry> {
         let kind = self.kind(document, manifest);
-        let structure_holds = kind.as_ref().is_some_and(|kind| self.hold_kind(document, manifest, &**kind));
         let schemas = self.schemas(document, manifest, library, compiled);
         self.check_tests(document, manifest);
         let plan = match Plan::compile(manifest, &self.directory, self.today) {
@@ -50,10 +65,8 @@ impl Loader<'_> {
             }
         };
         let kind = kind?;
-        if structure_holds {
-            kind.check(&plan.spec).into_iter().for_each(|finding| self.find(document, finding));
-            self.check_secrets(document);
-        }
+        kind.check(&plan.spec).into_iter().for_each(|finding| self.find(document, finding));
+        self.check_secrets(document);
         Some(Registry { manifest: manifest.clone(), kind, plan, schemas: schemas? })
     }
 
@@ -67,23 +80,24 @@ impl Loader<'_> {
     }
 
     /// Holds the parts of a manifest that belong to the kind against the kind's schemas.
-    fn hold_kind(&mut self, document: &Document, manifest: &Manifest, kind: &dyn Kind) -> bool {
+    fn hold_kind(&mut self, document: &Document, kind: &dyn Kind) -> bool {
         let value = &document.value;
         let mut holds = self.hold(document, "/connector", &value["connector"], &schema::connector(kind));
         let entity_schema = kind.entity_schema();
-        for (version, name, _) in entities(manifest) {
-            let pointer = format!("/contract/{version}/{}/from", token(name));
-            let Some(from) = value.pointer(&pointer) else {
-                let message = format!("`from` says where the records are, in the words of kind `{}`", kind.name());
-                self.find(document, Finding::new(pointer, message));
-                holds = false;
-                continue;
-            };
-            holds &= self.hold(document, &pointer, from, &entity_schema);
+        for (version, name, entity) in written_entities(value) {
+            let place = format!("/contract/{}/{}", token(version), token(name));
+            match entity.get("from") {
+                Some(from) => holds &= self.hold(document, &format!("{place}/from"), from, &entity_schema),
+                None => {
+                    let message = format!("`from` is missing: it says where the records are, in the words of kind `{}`", kind.name());
+                    self.find(document, Finding::at_name(place, message));
+                    holds = false;
+                }
+            }
         }
         let fixture_schema = kind.fixture_schema();
-        for (at, test) in manifest.tests.iter().enumerate() {
-            if let Some(legacy) = &test.legacy {
+        for (at, test) in value["tests"].as_array().into_iter().flatten().enumerate() {
+            if let Some(legacy) = test.get("legacy").filter(|legacy| !legacy.is_null()) {
                 holds &= self.hold(document, &format!("/tests/{at}/legacy"), legacy, &fixture_schema);
             }
         }
@@ -131,7 +145,11 @@ impl Loader<'_> {
         if let Some(known) = library.get(name) {
             return self.compile(document, place, known, library);
         }
-        self.find(document, Finding::unknown(format!("{place}/schema"), "schema", name, library.names()));
+        // Where a schema of the directory is wrong, none of them is used, and this may well be one of those.
+        let is_own = self.lost.folders.contains("schemas") && self.directory.join("schemas").join(name).is_dir();
+        if !is_own {
+            self.find(document, Finding::unknown(format!("{place}/schema"), "schema", name, library.names()));
+        }
         None
     }
 
@@ -159,7 +177,7 @@ impl Loader<'_> {
                 self.find(document, finding);
             }
         }
-        for required in schema.required() {
+        for required in required(schema, &leaves) {
             if !entity.fields.keys().any(|own| own.covers(&required) || required.covers(own)) {
                 let message = format!("the schema requires `{required}`, and no field of the mapping makes it");
                 self.find(document, Finding::at_name(format!("{place}/fields"), message));
@@ -225,6 +243,31 @@ fn secret_files(value: &Value, pointer: &str, found: &mut impl FnMut(&str, &str)
         }
         _ => {}
     }
+}
+
+/// What every record has: fields, and groups of them in which none is required by itself.
+fn required(schema: &RecordSchema, leaves: &[FieldName]) -> Vec<FieldName> {
+    let mut required = schema.required();
+    for leaf in leaves {
+        let members: Vec<&str> = leaf.members().collect();
+        let groups = (1..members.len()).filter_map(|length| FieldName::new(&members[..length].join(".")).ok());
+        for group in groups {
+            let is_there = required.iter().any(|known| group.covers(known));
+            if !is_there && schema.field(&group).is_some_and(|shape| shape.required) {
+                required.push(group);
+            }
+        }
+    }
+    required
+}
+
+/// The entities of a manifest that may be wrong elsewhere, with their versions and names.
+fn written_entities(manifest: &Value) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
+    let versions = manifest["contract"].as_object().into_iter().flatten();
+    versions.flat_map(|(version, entities)| {
+        let entities = entities.as_object().into_iter().flatten();
+        entities.filter_map(move |(name, entity)| Some((version.as_str(), name.as_str(), entity.as_object()?)))
+    })
 }
 
 fn entities(manifest: &Manifest) -> impl Iterator<Item = (rabita_model::Version, &str, &Entity)> {

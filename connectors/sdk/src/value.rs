@@ -313,24 +313,49 @@ impl<'de> Visitor<'de> for AnyValue {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Legacy, A::Error> {
         let mut row = Row::new();
         let mut places: HashMap<Arc<str>, usize> = HashMap::new();
-        while let Some((name, value)) = members.next_entry::<String, Legacy>()? {
+        while let Some((Name(name), value)) = members.next_entry::<Name, Legacy>()? {
             if row.len() < NARROW {
-                row.set(&name, value);
+                match row.get_mut(&name) {
+                    Some(old) => *old = value,
+                    None => row.push(name, value),
+                }
                 continue;
             }
             if places.is_empty() {
                 places.extend(row.0.iter().enumerate().map(|(place, (name, _))| (Arc::clone(name), place)));
             }
-            match places.get(name.as_str()) {
+            match places.get(&name) {
                 Some(place) => row.0[*place].1 = value,
                 None => {
-                    let name: Arc<str> = name.into();
                     places.insert(Arc::clone(&name), row.len());
                     row.push(name, value);
                 }
             }
         }
         Ok(Legacy::Group(row))
+    }
+}
+
+/// A member's name, which is shared from the start: a text in between would be one more allocation for each member.
+struct Name(Arc<str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name, E> {
+                Ok(Name(text.into()))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Trail {
     /// The caller, once known.
     pub system: Option<SystemId>,
     pub target: Target,
+    /// Whether the target is of this configuration: names that callers make up without end must not become labels.
+    pub is_known: bool,
     pub operation: Operation,
     /// How the system's limit stands.
     pub limit: Option<LimitState>,
@@ -219,6 +221,7 @@ impl Bus {
     pub async fn exchange(&self, received: Received) -> Exchange {
         let mut trail = Trail {
             system: None,
+            is_known: self.entities.contains_key(&received.ask.target),
             target: received.ask.target.clone(),
             operation: received.ask.want.operation(),
             limit: None,

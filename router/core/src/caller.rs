@@ -32,21 +32,21 @@ pub struct Caller {
 /// All known systems, found by any one thing that their certificates name.
 #[derive(Debug)]
 pub(crate) struct Callers {
-    by_mark: HashMap<Mark, Vec<(CertificateMatch, Arc<Caller>)>>,
+    by_mark: HashMap<Mark, HashMap<String, Vec<(CertificateMatch, Arc<Caller>)>>>,
 }
 
 /// The most telling thing that a match names: what it is found by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Mark {
-    Sha256(String),
-    Uri(String),
-    Dns(String),
-    CommonName(String),
+    Sha256,
+    Uri,
+    Dns,
+    CommonName,
 }
 
 impl Callers {
     pub fn new(systems: &[System]) -> Self {
-        let mut by_mark: HashMap<Mark, Vec<_>> = HashMap::new();
+        let mut by_mark: HashMap<Mark, HashMap<String, Vec<_>>> = HashMap::new();
         for system in systems {
             let limits = &system.limits;
             let caller = Arc::new(Caller {
@@ -55,8 +55,9 @@ impl Callers {
                 limiter: Limiter::new("system", limits.requests_per_second, limits.burst),
             });
             for certificate in &system.certificates {
-                if let Some(mark) = mark(certificate) {
-                    by_mark.entry(mark).or_default().push((certificate.clone(), Arc::clone(&caller)));
+                if let Some((mark, text)) = mark(certificate) {
+                    let found = by_mark.entry(mark).or_default().entry(text).or_default();
+                    found.push((certificate.clone(), Arc::clone(&caller)));
                 }
             }
         }
@@ -65,25 +66,26 @@ impl Callers {
 
     /// The system that the evidence is of.
     pub fn identify(&self, evidence: &Evidence) -> Option<&Arc<Caller>> {
-        let marks = std::iter::once(Mark::Sha256(evidence.sha256.clone()))
-            .chain(evidence.uris.iter().cloned().map(Mark::Uri))
-            .chain(evidence.dns.iter().cloned().map(Mark::Dns))
-            .chain(evidence.common_name.iter().cloned().map(Mark::CommonName));
+        let marks = std::iter::once((Mark::Sha256, &evidence.sha256))
+            .chain(evidence.uris.iter().map(|uri| (Mark::Uri, uri)))
+            .chain(evidence.dns.iter().map(|name| (Mark::Dns, name)))
+            .chain(evidence.common_name.iter().map(|name| (Mark::CommonName, name)));
         marks
-            .filter_map(|mark| self.by_mark.get(&mark))
+            .filter_map(|(mark, text)| self.by_mark.get(&mark)?.get(text))
             .flatten()
             .find(|(certificate, _)| holds(certificate, evidence))
             .map(|(_, caller)| caller)
     }
 }
 
-fn mark(certificate: &CertificateMatch) -> Option<Mark> {
+fn mark(certificate: &CertificateMatch) -> Option<(Mark, String)> {
+    let with = |mark| move |text| (mark, text);
     certificate
         .fingerprint()
-        .map(Mark::Sha256)
-        .or_else(|| certificate.uri.clone().map(Mark::Uri))
-        .or_else(|| certificate.dns.clone().map(Mark::Dns))
-        .or_else(|| certificate.common_name.clone().map(Mark::CommonName))
+        .map(with(Mark::Sha256))
+        .or_else(|| certificate.uri.clone().map(with(Mark::Uri)))
+        .or_else(|| certificate.dns.clone().map(with(Mark::Dns)))
+        .or_else(|| certificate.common_name.clone().map(with(Mark::CommonName)))
 }
 
 fn holds(certificate: &CertificateMatch, evidence: &Evidence) -> bool {

@@ -1,5 +1,6 @@
 //! An entity's memory of answers: fresh for a while, and after that good only when the registry fails.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
@@ -10,7 +11,7 @@ use crate::registry::{Fetched, Question};
 /// The remembered answers of one entity.
 pub(crate) struct Memory {
     fresh: Duration,
-    cache: Cache<Question, (Fetched, Instant)>,
+    cache: Cache<Arc<Question>, (Fetched, Instant)>,
 }
 
 /// An answer out of memory.
@@ -28,14 +29,14 @@ impl Memory {
     }
 
     /// What is remembered of a question.
-    pub async fn recall(&self, question: &Question) -> Option<Remembered> {
+    pub async fn recall(&self, question: &Arc<Question>) -> Option<Remembered> {
         let (fetched, at) = self.cache.get(question).await?;
         let age = at.elapsed();
         Some(Remembered { fetched, age, is_fresh: age < self.fresh })
     }
 
     /// Remembers an answer.
-    pub async fn keep(&self, question: Question, fetched: Fetched) {
+    pub async fn keep(&self, question: Arc<Question>, fetched: Fetched) {
         self.cache.insert(question, (fetched, Instant::now())).await;
     }
 }

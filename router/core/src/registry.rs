@@ -1,18 +1,18 @@
 //! A registry at work: its connector, and what stands between it and callers.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rabita_config::Registry as Configured;
 use rabita_model::{AgencyId, Code, ExchangeId, Fault, FieldName, Refusal, RegistryId, Target};
 use rabita_schemas::{RecordSchema, SelectedFields};
 use rabita_sdk::codes::CodeBook;
 use rabita_sdk::manifest::{Entity as Manifest, Limits, Replies};
 use rabita_sdk::mapping::{Mapping, Selection};
-use rabita_sdk::{Call, Connector, Failure, Row};
+use rabita_sdk::{Call, Connector, Failure, Row, Wanted};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -37,6 +37,15 @@ pub(crate) struct Registry {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
+    meters: Meters,
+}
+
+/// The metrics of one registry. The handles are kept: to find one by its labels costs more than to count.
+struct Meters {
+    in_flight: Gauge,
+    seconds: Histogram,
+    breaker_open: Gauge,
+    joined: Counter,
 }
 
 /// One entity of a registry.
@@ -53,7 +62,16 @@ pub(crate) struct Entity {
     pub key_selected: SelectedFields,
     pub code_versions: Vec<(String, String)>,
     pub memory: Option<Memory>,
-    pub flights: Flights<Question, Flown>,
+    pub flights: Flights<Arc<Question>, Flown>,
+    projections: RwLock<HashMap<Selection, Arc<Projection>>>,
+}
+
+/// What follows from a selection: made once for all exchanges with the same grant that name the same fields.
+pub(crate) struct Projection {
+    /// The legacy values that the fields are made of.
+    pub wanted: Wanted,
+    /// The fields, in the form that schemas take.
+    pub selected: SelectedFields,
 }
 
 /// What is asked of an entity: the same question has the same answer.
@@ -116,6 +134,7 @@ impl Registry {
                         code_versions: code_versions.clone(),
                         memory: planned.manifest.cache.as_ref().map(Memory::new),
                         flights: Flights::new(),
+                        projections: RwLock::default(),
                     })
                 })
                 .collect(),
@@ -125,6 +144,7 @@ impl Registry {
             places: Arc::new(Semaphore::new(concurrency)),
             waiting: AtomicUsize::new(0),
             queue,
+            meters: Meters::of(&manifest.registry),
         }
     }
 
@@ -143,22 +163,25 @@ impl Registry {
             limiter.take()?;
         }
         let leave = self.breaker.enter(Instant::now()).map_err(|pause| {
-            gauge!("rabita_breaker_open", "registry" => self.id.to_string()).set(1.0);
+            self.meters.breaker_open.set(1.0);
             Refusal::new(Code::RegistryCircuitOpen).retry_after(pause)
         })?;
         let place = self.place(call).await?;
         let started = Instant::now();
-        let in_flight = gauge!("rabita_registry_in_flight", "registry" => self.id.to_string());
-        in_flight.increment(1.0);
-        let counted = Counted(in_flight);
+        let counted = Counted::begin(&self.meters.in_flight);
         let answer = tokio::time::timeout_at(call.deadline.into(), ask).await;
         drop(counted);
         let result = answer.unwrap_or_else(|_| Err(Failure::timed_out("the deadline passed")));
         let now = Instant::now();
-        histogram!("rabita_registry_seconds", "registry" => self.id.to_string()).record(now.duration_since(started).as_secs_f64());
+        self.meters.seconds.record(now.duration_since(started).as_secs_f64());
         leave.end(result.as_ref().err(), now);
-        gauge!("rabita_breaker_open", "registry" => self.id.to_string()).set(if self.breaker.is_open(now) { 1.0 } else { 0.0 });
+        self.meters.breaker_open.set(if self.breaker.is_open(now) { 1.0 } else { 0.0 });
         result.map(|value| (value, place)).map_err(refusal)
+    }
+
+    /// Counts a question that was answered by a call under way for another.
+    pub fn count_joined(&self) {
+        self.meters.joined.increment(1);
     }
 
     async fn place(&self, call: &Call) -> Result<OwnedSemaphorePermit, Refusal> {
@@ -200,8 +223,22 @@ impl Entity {
         }
     }
 
-    /// The fields of a selection, in the form that schemas take.
-    pub fn selected(&self, selection: &Selection) -> SelectedFields {
+    /// What follows from a selection.
+    pub fn projection(&self, selection: &Selection) -> Arc<Projection> {
+        let kept = self.projections.read().unwrap_or_else(PoisonError::into_inner).get(selection).cloned();
+        kept.unwrap_or_else(|| {
+            let made = Arc::new(Projection { wanted: self.mapping.wanted(selection), selected: self.selected(selection) });
+            let mut projections = self.projections.write().unwrap_or_else(PoisonError::into_inner);
+            // Callers name fields as they like, so there is no end to the selections.
+            if projections.len() >= PROJECTIONS_MAX {
+                projections.clear();
+            }
+            projections.insert(selection.clone(), Arc::clone(&made));
+            made
+        })
+    }
+
+    fn selected(&self, selection: &Selection) -> SelectedFields {
         if *selection == self.all {
             return SelectedFields::all();
         }
@@ -226,6 +263,9 @@ impl Entity {
     }
 }
 
+/// Selections whose projections are kept, for one entity.
+const PROJECTIONS_MAX: usize = 256;
+
 /// What callers are told of a connector's failure.
 fn refusal(failure: Failure) -> Refusal {
     let detail = failure.to_string();
@@ -241,9 +281,27 @@ fn refusal(failure: Failure) -> Refusal {
     }
 }
 
-struct Counted(metrics::Gauge);
+impl Meters {
+    fn of(registry: &RegistryId) -> Self {
+        Self {
+            in_flight: gauge!("rabita_registry_in_flight", "registry" => registry.to_string()),
+            seconds: histogram!("rabita_registry_seconds", "registry" => registry.to_string()),
+            breaker_open: gauge!("rabita_breaker_open", "registry" => registry.to_string()),
+            joined: counter!("rabita_flights_joined_total", "registry" => registry.to_string()),
+        }
+    }
+}
 
-impl Drop for Counted {
+struct Counted<'a>(&'a Gauge);
+
+impl<'a> Counted<'a> {
+    fn begin(gauge: &'a Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }

@@ -5,6 +5,8 @@ mod binary;
 mod evidence;
 mod exchange;
 mod listener;
+mod log;
+mod meters;
 pub mod telemetry;
 mod tls;
 
@@ -22,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::machine::{MachineSecrets, WallClock, new_exchange};
 use exchange::Exchanges;
+use meters::Meters;
 use telemetry::Tracing;
 
 /// A running node.
@@ -34,6 +37,7 @@ pub struct Node {
     stopping: watch::Sender<bool>,
     exchanges: Arc<Exchanges>,
     listeners: JoinSet<()>,
+    operators: JoinSet<()>,
     _watches: JoinSet<()>,
     drain: Duration,
 }
@@ -79,6 +83,7 @@ impl Node {
             stopping: AtomicBool::new(false),
             body_max: limits.body_max_bytes,
             body_timeout: Duration::from_millis(limits.body_timeout_ms),
+            meters: Meters::default(),
             tracing,
         });
         let connections = Arc::new(Semaphore::new(limits.connections));
@@ -97,14 +102,14 @@ impl Node {
                 connections: Arc::clone(&connections),
                 exchanges: Arc::clone(&exchanges),
                 head_timeout,
-                drain,
             };
             listeners.spawn(listener.run(stops.clone()));
         }
         let (socket, admin) = bind(country.node.admin.address).await?;
-        listeners.spawn(admin::run(socket, Arc::clone(&exchanges), metrics, stops));
+        let mut operators = JoinSet::new();
+        operators.spawn(admin::run(socket, Arc::clone(&exchanges), metrics));
         let watches = bus.watch();
-        Ok(Self { addresses, admin, bus, stopping, exchanges, listeners, _watches: watches, drain })
+        Ok(Self { addresses, admin, bus, stopping, exchanges, listeners, operators, _watches: watches, drain })
     }
 
     /// Takes no more, finishes what is under way, and closes the registries. Tells whether all was finished in time.
@@ -113,6 +118,8 @@ impl Node {
         let _ = self.stopping.send(true);
         let drained = tokio::time::timeout(self.drain, async { while self.listeners.join_next().await.is_some() {} }).await;
         self.listeners.shutdown().await;
+        // Only now: operators see how a node ends.
+        self.operators.shutdown().await;
         self.bus.close().await;
         self.exchanges.tracing.flush().await;
         drained.is_ok()

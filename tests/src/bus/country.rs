@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -12,16 +13,16 @@ use super::caller::{Caller, Speaks};
 use super::manifest::Manifest;
 use crate::scratch::Scratch;
 
-/// A configuration directory. It goes with the value.
+/// A configuration directory. It goes with the value and with all that runs on it.
 #[derive(Debug)]
-pub struct Country(Scratch);
+pub struct Country(Arc<Scratch>);
 
 impl Country {
     /// One with certificates, agencies, purposes and systems, and with nothing to call yet. The node has two listeners:
     /// the first requires a client certificate, the second does not.
     #[must_use]
     pub fn new() -> Self {
-        let country = Self(Scratch::new("bus"));
+        let country = Self(Arc::new(Scratch::new("bus")));
         std::fs::create_dir(country.path().join("tls")).expect("a scratch directory can be written");
         Authority::get().write(&country.path().join("tls"));
         country.node("");
@@ -105,7 +106,7 @@ impl Country {
         let loaded = rabita_config::load(self.path(), &rabita_server::kinds::all(), today);
         let country = loaded.country.unwrap_or_else(|| panic!("the configuration is bad:\n{}", loaded.report));
         let node = Node::start(&country).await.unwrap_or_else(|error| panic!("the node does not start: {error}"));
-        Bus { required: node.addresses[0], optional: node.addresses[1], admin: node.admin, node }
+        Bus { required: node.addresses[0], optional: node.addresses[1], admin: node.admin, node, _directory: Arc::clone(&self.0) }
     }
 }
 
@@ -123,6 +124,7 @@ pub struct Bus {
     pub optional: SocketAddr,
     pub admin: SocketAddr,
     node: Node,
+    _directory: Arc<Scratch>,
 }
 
 impl Bus {
@@ -150,7 +152,8 @@ impl Bus {
     pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let (_, text) = self.told("/metrics").await;
         let is_it = |line: &&str| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && labels.iter().all(|label| line.contains(label))
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|label| line.contains(label))
         };
         let values = text.lines().filter(is_it).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         values.sum()

@@ -1,7 +1,8 @@
 //! The manifest of an [`Upstream`](super::Upstream).
 
 /// A grant of everything in `persons` to the portal.
-pub const GRANT_ALL: &str = "{ system: portal, version: v1, entity: persons, operations: [read, search], fields: all, purposes: any }";
+pub const GRANT_ALL: &str =
+    "{ system: portal, version: v1, entity: persons, operations: [read, search], fields: all, purposes: any }";
 
 /// A manifest as text, with what a test changes about it.
 #[derive(Debug, Clone)]

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -27,8 +29,8 @@ pub enum Mood {
     Well,
     /// With exactly this.
     Says { status: u16, headers: Vec<(&'static str, &'static str)>, body: Bytes },
-    /// With the beginning of an answer.
-    BreaksOff,
+    /// With the beginning of an answer, this.
+    BreaksOff(Bytes),
 }
 
 impl Mood {
@@ -36,6 +38,12 @@ impl Mood {
     #[must_use]
     pub fn json(body: impl Into<Bytes>) -> Self {
         Self::Says { status: 200, headers: vec![("content-type", "application/json")], body: body.into() }
+    }
+
+    /// The first half of a person.
+    #[must_use]
+    pub const fn breaks_off() -> Self {
+        Self::BreaksOff(Bytes::from_static(b"{\"FIN\":\"5ZJBKH7\",\"SOYAD\":\"Gizlin"))
     }
 
     /// This status and no more.
@@ -169,9 +177,7 @@ impl Upstream {
 /// Five persons in the words of the register.
 #[must_use]
 pub fn five() -> Vec<Value> {
-    let person = |pin: &str, family: &str, given: &str, born: &str, sex: &str| {
-        json!({ "FIN": pin, "SOYAD": family, "AD": given, "DOGUM": born, "CINS": sex, "GELIR": 1250, "QEYD": "not for callers" })
-    };
+    let person = |pin: &str, family: &str, given: &str, born: &str, sex: &str| json!({ "FIN": pin, "SOYAD": family, "AD": given, "DOGUM": born, "CINS": sex, "GELIR": 1250, "QEYD": "not for callers" });
     vec![
         person("5ZJBKH7", "Əliyeva", "Aygün", "19780312", "Q"),
         person("4WTR2PX", "Məmmədov", "Rəşid", "19550101", "K"),
@@ -212,10 +218,14 @@ async fn answer(state: &Arc<State>, request: &Request<Incoming>) -> Response<Bod
     match mood {
         Mood::Well => records(state, &seen),
         Mood::Says { status, headers, body } => said(status, &headers, body),
-        Mood::BreaksOff => {
-            let begin = Ok(Frame::data(Bytes::from_static(b"{\"FIN\":\"5ZJBKH7\",\"SOYAD\":\"\xc6\x8f")));
-            let broken = Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
-            let mut response = Response::new(StreamBody::new(futures_util::stream::iter([begin, broken])).boxed());
+        Mood::BreaksOff(begin) => {
+            // A body that waits lets go what was written before.
+            let broken = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+            });
+            let body = stream::iter([Ok(Frame::data(begin))]).chain(broken);
+            let mut response = Response::new(BodyExt::boxed(StreamBody::new(body)));
             response.headers_mut().insert(CONTENT_TYPE, "application/json".parse().expect("a media type"));
             response
         }

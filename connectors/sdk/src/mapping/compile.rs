@@ -73,6 +73,7 @@ impl Compiler<'_> {
         ];
         let named: Vec<&str> = ways.iter().filter(|(_, given)| *given).map(|(word, _)| *word).collect();
         if named.len() > 1 {
+            let named: Vec<String> = named.iter().map(|word| format!("`{word}`")).collect();
             self.error(place, format!("{} do not go together: a field is made in one way", named.join(" and ")));
             return None;
         }

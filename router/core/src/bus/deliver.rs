@@ -33,7 +33,7 @@ pub(super) async fn deliver(
         let call = registry.call(exchange, traceparent, BINARY_TIME);
         return binary(&registry, &entity, key, source, media_type, call, timing).await;
     }
-    let question = Question { asked: argument(&asked), selection: permitted.selection };
+    let question = Arc::new(Question { asked: argument(&asked), selection: permitted.selection });
     let search = match &asked {
         Asked::Search { search, .. } => search.clone(),
         _ => String::new(),
@@ -94,42 +94,41 @@ fn argument(asked: &Asked) -> String {
 async fn fly(
     registry: &Arc<Registry>,
     entity: &Arc<Entity>,
-    question: &Question,
+    question: &Arc<Question>,
     asked: Asked,
     exchange: ExchangeId,
     traceparent: Option<String>,
 ) -> Flown {
     let begin = || {
-        let (registry, entity, selection) = (Arc::clone(registry), Arc::clone(entity), question.selection.clone());
+        let (registry, entity, question) = (Arc::clone(registry), Arc::clone(entity), Arc::clone(question));
         let call = registry.call(exchange, traceparent, registry.timeout);
         async move {
             let started = Instant::now();
-            let result = fetch(&registry, &entity, asked, &selection, &call).await;
+            let result = fetch(&registry, &entity, asked, &question.selection, &call).await;
             Flown { result, registry_time: started.elapsed() }
         }
     };
-    let (flight, joined) = entity.flights.join(question.clone(), begin);
+    let (flight, joined) = entity.flights.join(Arc::clone(question), begin);
     if joined {
-        counter!("rabita_flights_joined_total", "registry" => registry.id.to_string()).increment(1);
+        registry.count_joined();
     }
     flight.await
 }
 
 async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &Selection, call: &Call) -> Result<Fetched, Refusal> {
-    let wanted = entity.mapping.wanted(selection);
-    let selected = entity.selected(selection);
-    let mut reply = Reply { entity, selection, selected: &selected, observed: 0 };
+    let projection = entity.projection(selection);
+    let mut reply = Reply { entity, selection, selected: &projection.selected, observed: 0 };
     let mut next = None;
     let body = match asked {
         Asked::Read { key } => {
-            let ask = Read { entity: entity.index, key, wanted };
+            let ask = Read { entity: entity.index, key, wanted: projection.wanted.clone() };
             let (row, _) = registry.deliver(call, registry.connector.read(ask, call)).await?;
             let row = row.ok_or(Code::RecordAbsent)?;
             Body::Record(reply.record(&row)?)
         }
         Asked::ReadMany { keys } => {
             let due = keys.len();
-            let asks = keys.into_iter().map(|key| Read { entity: entity.index, key, wanted: wanted.clone() }).collect();
+            let asks = keys.into_iter().map(|key| Read { entity: entity.index, key, wanted: projection.wanted.clone() }).collect();
             let (rows, _) = registry.deliver(call, registry.connector.read_many(asks, call)).await?;
             if rows.len() != due {
                 return Err(Refusal::new(Code::Internal).detail("the connector answered another number of keys"));
@@ -139,7 +138,8 @@ async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &S
         }
         Asked::Search { conditions, limit, cursor, ranges, .. } => {
             // The grants cover every field that is searched by, so it may be asked for.
-            let wanted = ranges.as_ref().map_or(wanted, |ranges| entity.mapping.wanted(&selection.or(ranges)));
+            let wanted =
+                ranges.as_ref().map_or_else(|| projection.wanted.clone(), |ranges| entity.mapping.wanted(&selection.or(ranges)));
             let ask = Search { entity: entity.index, conditions, wanted, limit, cursor };
             let (page, _) = registry.deliver(call, registry.connector.search(ask, call)).await?;
             let within = |row: &&Row| ranges.as_ref().is_none_or(|ranges| entity.mapping.has_all(row, ranges));
@@ -180,7 +180,9 @@ async fn binary(
 ) -> Result<Answer, Refusal> {
     let started = Instant::now();
     let ask = OpenBinary { entity: entity.index, key, source };
-    let opened = registry.deliver(&call, registry.connector.open_binary(ask, &call)).await;
+    // The bytes may take their time, but they begin within the registry's.
+    let opening = Call { deadline: started + registry.timeout, ..call.clone() };
+    let opened = registry.deliver(&opening, registry.connector.open_binary(ask, &call)).await;
     timing.registry = started.elapsed();
     let (stream, place) = opened?;
     let BinaryStream { length, media_type: told, chunks } = stream.ok_or(Code::RecordAbsent)?;

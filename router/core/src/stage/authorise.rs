@@ -149,7 +149,11 @@ fn refuse_hidden_filters(entity: &Entity, ask: &Ask, granted: &Selection) -> Res
         let hidden = entity.mapping.select(std::slice::from_ref(&filter.field)).is_ok_and(|named| named.and(granted).is_empty());
         if hidden {
             let message = format!("the grant covers no field `{}`", filter.field);
-            faults.push(Fault::at(format!("/where/{}", filter.field), "field_not_permitted", message));
+            faults.push(if ask.in_url {
+                Fault::parameter(filter.field.to_string(), "field_not_permitted", message)
+            } else {
+                Fault::at(format!("/where/{}", filter.field), "field_not_permitted", message)
+            });
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Refusal::with_faults(Code::FieldNotPermitted, faults)) }

@@ -1,5 +1,7 @@
 //! `rabita demo`: a small country, run by a node in this process.
 
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,6 +41,11 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<ExitCode, Failed> {
 }
 
 async fn country(arguments: &DemoArguments, options: Options) -> Result<ExitCode, Failed> {
+    if !arguments.only_write {
+        for (flag, port) in [("--port", arguments.port), ("--admin-port", arguments.admin_port)] {
+            is_free(flag, port)?;
+        }
+    }
     output::complain(&format!("writing a country of {} citizens to {} ...", options.citizens, arguments.directory.display()));
     let mut country = rabita_demo::build(&arguments.directory, &options).await?;
     if arguments.only_write {
@@ -52,11 +59,11 @@ async fn country(arguments: &DemoArguments, options: Options) -> Result<ExitCode
     output::say(format_args!(
         "A small country is up: {} registries of {} agencies behind https://{}.\nIts configuration is {}. Paste into another terminal:",
         configuration.registries.len(),
-        configuration.agencies.len(),
+        configuration.registries.iter().map(|registry| &registry.manifest.agency).collect::<BTreeSet<_>>().len(),
         node.addresses.first().map(ToString::to_string).unwrap_or_default(),
         country.config.display(),
     ));
-    for command in country.commands() {
+    for command in country.commands().into_iter().chain(country.commands_of(&std::env::current_exe()?)) {
         output::say(format_args!("\n# {}\n{}", command.title, command.command));
     }
     output::say(format_args!("\nHealth and metrics: http://{}/readyz, /metrics. Ctrl-C ends it.", node.admin));
@@ -65,4 +72,12 @@ async fn country(arguments: &DemoArguments, options: Options) -> Result<ExitCode
     node.stop().await;
     registries.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Told before the country is written, which takes a while, and in the words of this command rather than of `serve`.
+fn is_free(flag: &str, port: u16) -> Result<(), Failed> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("cannot listen on port {port}: {error}; choose another with `{flag}`").into()),
+    }
 }

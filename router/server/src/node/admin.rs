@@ -17,12 +17,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use rabita_core::Health;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use super::exchange::Exchanges;
 
-/// Serves operators until told to stop.
-pub(super) async fn run(socket: TcpListener, exchanges: Arc<Exchanges>, metrics: PrometheusHandle, mut stops: watch::Receiver<bool>) {
+/// Serves operators until dropped.
+pub(super) async fn run(socket: TcpListener, exchanges: Arc<Exchanges>, metrics: PrometheusHandle) {
     let mut upkeep = tokio::time::interval(Duration::from_secs(5));
     loop {
         let stream = tokio::select! {
@@ -37,7 +36,6 @@ pub(super) async fn run(socket: TcpListener, exchanges: Arc<Exchanges>, metrics:
                 metrics.run_upkeep();
                 continue;
             }
-            () = super::stopped(&mut stops) => return,
         };
         let (exchanges, metrics) = (Arc::clone(&exchanges), metrics.clone());
         tokio::spawn(async move {

@@ -11,13 +11,13 @@ use http::{Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use metrics::{counter, histogram};
 use rabita_contract::{Asked, Body, ETag, Frame, RateLimit, Route, TraceParent};
 use rabita_core::{Answer, Bus, Evidence, Exchange, LimitState, Received, Timing, Trail};
-use rabita_model::{Ask, Code, ExchangeId, Purpose, Refusal, SystemId};
+use rabita_model::{Ask, Blame, Code, ExchangeId, Purpose, Refusal, SystemId};
 use tokio::sync::Semaphore;
 
 use super::binary::{self, BinaryBody};
+use super::meters::Meters;
 use super::telemetry::{Span, Tracing};
 use crate::machine::new_exchange;
 
@@ -28,6 +28,7 @@ pub(super) struct Exchanges {
     pub stopping: AtomicBool,
     pub body_max: usize,
     pub body_timeout: Duration,
+    pub meters: Meters,
     pub tracing: Tracing,
 }
 
@@ -36,6 +37,7 @@ pub(super) type AnswerBody = Either<Full<Bytes>, BinaryBody>;
 
 /// What the log line of an exchange says.
 struct Line<'a> {
+    meters: &'a Meters,
     exchange: ExchangeId,
     started: Instant,
     system: Option<&'a str>,
@@ -52,7 +54,7 @@ impl Exchanges {
         let asked = Asked::of(&head);
         let system = self.bus.identify(evidence.as_deref());
         let known = system.as_ref().ok().map(SystemId::as_str);
-        let line = Line { exchange, started, system: known, trail: None, purpose: None };
+        let line = Line { meters: &self.meters, exchange, started, system: known, trail: None, purpose: None };
         let refuse = |refusal: Refusal| {
             line.refused(&refusal);
             let frame = frame(exchange, started, &Timing::default(), &[]);
@@ -133,7 +135,7 @@ impl Exchanges {
         let limits: Vec<RateLimit<'_>> = trail.limit.iter().map(told).collect();
         let mut frame = frame(exchange, started, &trail.timing, &limits);
         let (system, purpose) = (trail.system.as_ref().map(SystemId::as_str), purpose.as_ref().map(Purpose::as_str));
-        let line = Line { exchange, started, system, trail: Some(&trail), purpose };
+        let line = Line { meters: &self.meters, exchange, started, system, trail: Some(&trail), purpose };
         match result {
             Ok(answer) => {
                 line.answered();
@@ -232,34 +234,20 @@ impl Line<'_> {
         );
     }
 
-    /// Places and kinds of faults; neither holds a value.
+    /// What kinds of faults there are, and in which places of a registry's reply. The places in a request are left out:
+    /// their names are the caller's, and a caller's mistake can be a value in a name's place.
     fn faults(&self, refusal: &Refusal) -> Option<String> {
-        let told: Vec<String> = refusal
-            .faults
-            .iter()
-            .map(|fault| format!("{}{} {}", fault.pointer, fault.parameter.as_deref().unwrap_or_default(), fault.code))
-            .collect();
+        let of_registry = refusal.code.blame() == Blame::Registry;
+        let told = refusal.faults.iter().map(|fault| match &fault.parameter {
+            None if of_registry => format!("{} {}", fault.pointer, fault.code),
+            _ => fault.code.to_owned(),
+        });
+        let told: Vec<String> = told.collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 
     fn count(&self, code: &'static str) {
-        let (registry, entity, operation, system) = match self.trail {
-            // Names that no configuration has must not become labels: anyone could make up new ones without end.
-            Some(trail) if trail.system.is_some() && !matches!(code, "not_permitted" | "unauthenticated") => (
-                trail.target.registry.to_string(),
-                trail.target.entity.to_string(),
-                trail.operation.as_str(),
-                trail.system.as_ref().map(ToString::to_string).unwrap_or_default(),
-            ),
-            _ => (String::new(), String::new(), "", String::new()),
-        };
-        histogram!("rabita_exchange_seconds", "registry" => registry.clone(), "operation" => operation)
-            .record(self.started.elapsed().as_secs_f64());
-        counter!(
-            "rabita_exchanges_total",
-            "system" => system, "registry" => registry, "entity" => entity, "operation" => operation, "code" => code
-        )
-        .increment(1);
+        self.meters.count(self.trail, code, self.started.elapsed());
     }
 
     fn micros(&self) -> u64 {

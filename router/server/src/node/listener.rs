@@ -26,11 +26,10 @@ pub(super) struct Listener {
     pub connections: Arc<Semaphore>,
     pub exchanges: Arc<Exchanges>,
     pub head_timeout: Duration,
-    pub drain: Duration,
 }
 
 impl Listener {
-    /// Serves until told to stop, then finishes what is under way.
+    /// Serves until told to stop, then finishes what is under way, however long it takes.
     pub async fn run(self, mut stops: watch::Receiver<bool>) {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
         let http = Arc::new(self.http());
@@ -57,6 +56,7 @@ impl Listener {
                 http: Arc::clone(&http),
                 exchanges: Arc::clone(&self.exchanges),
                 head_timeout: self.head_timeout,
+                stops: stops.clone(),
                 watcher: graceful.watcher(),
             };
             tokio::spawn(async move {
@@ -69,7 +69,7 @@ impl Listener {
         }
         drop(self.socket);
         if let Some(graceful) = Arc::into_inner(graceful) {
-            let _ = tokio::time::timeout(self.drain, graceful.shutdown()).await;
+            graceful.shutdown().await;
         }
     }
 
@@ -89,14 +89,21 @@ struct Connection {
     http: Arc<auto::Builder<TokioExecutor>>,
     exchanges: Arc<Exchanges>,
     head_timeout: Duration,
+    stops: watch::Receiver<bool>,
     watcher: hyper_util::server::graceful::Watcher,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(mut self, stream: TcpStream) {
         // Without this a small answer waits for the caller's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let stream = match tokio::time::timeout(self.head_timeout, self.acceptor.accept(stream)).await {
+        let handshake = tokio::time::timeout(self.head_timeout, self.acceptor.accept(stream));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            // Nothing is under way before the first request: a silent connection must not hold up the end.
+            () = super::stopped(&mut self.stops) => return,
+        };
+        let stream = match handshake {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 counter!("rabita_handshakes_failed_total").increment(1);

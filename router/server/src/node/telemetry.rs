@@ -15,18 +15,18 @@ use rabita_config::node::{LogForm, Telemetry, Traces};
 use rabita_contract::TraceParent;
 use rabita_core::Trail;
 use rabita_model::{Ask, Blame, Code};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+use super::log::{self, LogGuard};
 
 /// Begins the log on standard error. The guard writes out what is left when it is dropped.
 ///
 /// # Errors
 /// When the filter cannot be read.
-pub fn log(telemetry: &Telemetry) -> Result<WorkerGuard, String> {
+pub fn log(telemetry: &Telemetry) -> Result<LogGuard, String> {
     let words = telemetry.log_filter.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(words).map_err(|error| format!("telemetry.log_filter: {error}"))?;
-    // A slow terminal or a full pipe must not hold up an exchange: lines beyond the buffer are dropped.
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
+    let (writer, guard) = log::begin(std::io::stderr()).map_err(|error| error.to_string())?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let begun = match telemetry.log {
         LogForm::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -100,9 +100,12 @@ impl Tracing {
         });
         let name = format!("{} {}", ask.want.operation(), ask.target);
         let exchange = tracer.span_builder(name).with_kind(SpanKind::Server).start_with_context(tracer, &parent);
-        let within = parent.with_remote_span_context(exchange.span_context().clone());
-        let call = tracer.span_builder(format!("call {}", ask.target.registry)).with_kind(SpanKind::Client);
-        let registry = call.start_with_context(tracer, &within);
+        // Most exchanges are in no trace where only a share of them is.
+        let registry = exchange.is_recording().then(|| {
+            let within = parent.with_remote_span_context(exchange.span_context().clone());
+            let call = tracer.span_builder(format!("call {}", ask.target.registry)).with_kind(SpanKind::Client);
+            call.start_with_context(tracer, &within)
+        });
         Some(Span { exchange, registry })
     }
 
@@ -116,27 +119,28 @@ impl Tracing {
     }
 }
 
-/// The spans of one exchange: its own, and the call to the registry within it.
+/// The spans of one exchange: its own, and where it is recorded the call to the registry within it.
 pub(super) struct Span {
     exchange: opentelemetry_sdk::trace::Span,
-    registry: opentelemetry_sdk::trace::Span,
+    registry: Option<opentelemetry_sdk::trace::Span>,
 }
 
 impl Span {
     /// What the registry is told.
     pub fn traceparent(&self) -> String {
-        let context = self.registry.span_context();
+        let context = self.registry.as_ref().unwrap_or(&self.exchange).span_context();
         let flags = u8::from(context.is_sampled());
         format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id())
     }
 
     pub fn end(mut self, done: &Trail, status: u16, refused: Option<Code>) {
+        let Some(mut registry) = self.registry.take() else { return };
         let now = SystemTime::now();
-        self.registry.set_attribute(KeyValue::new("rabita.registry", done.target.registry.to_string()));
+        registry.set_attribute(KeyValue::new("rabita.registry", done.target.registry.to_string()));
         if done.timing.registry.is_zero() {
-            self.registry.set_attribute(KeyValue::new("rabita.asked", false));
+            registry.set_attribute(KeyValue::new("rabita.asked", false));
         }
-        self.registry.end_with_timestamp(now);
+        registry.end_with_timestamp(now);
         for (key, value) in [
             ("rabita.registry", done.target.registry.to_string()),
             ("rabita.entity", done.target.entity.to_string()),
