@@ -4,7 +4,8 @@
 //! that holds it or with the test process, however that ends. What cannot start fails the test and says what to
 //! install; no test passes because its server is missing.
 //!
-//! The tests themselves stand beside this in `tests/tests/`. Knows no connector. Start with [`postgres`].
+//! The tests themselves stand beside this in `tests/tests/`. Knows no connector. Start with [`postgres`], or with [`bus`]
+//! for the whole bus in one process.
 
 pub mod bus;
 

@@ -121,7 +121,12 @@ impl Country {
             self.ask("Refused: a purpose that the grant does not name", MOBILE, SALES, PERSONS, &by_key(HEROINE)),
             self.get("Refused: a grant that has ended", MOBILE, IDENTITY, &format!("api/vehicles/v1/vehicles/{SHOWN_PLATE}")),
             self.get("Refused: a personal number in a URL", PORTAL, BIRTHS, &format!("api/{PERSONS}/{HEROINE}")),
-            self.ask("Refused: a system that nobody registered", STRANGER, BIRTHS, PERSONS, &by_key(HEROINE)),
+            self.get(
+                "Refused: a system that nobody registered",
+                STRANGER,
+                SALES,
+                &format!("api/vehicles/v1/vehicles/{SHOWN_PLATE}"),
+            ),
         ];
         if let Some(pin) = &self.unreadable {
             commands.push(self.ask(

@@ -41,7 +41,8 @@ fn loaded(country: &Country) -> Configuration {
     let kinds = Kinds::new(vec![rabita_sql::kind(), rabita_rest::kind(), Arc::new(rabita_soap::Soap)]);
     let loaded = load(&country.config, &kinds, TODAY);
     let findings: Vec<String> = loaded.report.findings.iter().map(ToString::to_string).collect();
-    let only_the_ended_grant = findings.iter().all(|finding| finding.contains("grants/vehicles.yaml") && finding.contains("warning"));
+    let only_the_ended_grant =
+        findings.iter().all(|finding| finding.contains("grants/vehicles.yaml") && finding.contains("warning"));
     assert!(only_the_ended_grant, "{}", findings.join("\n"));
     loaded.country.expect("a configuration without findings")
 }
@@ -128,7 +129,8 @@ async fn every_citizen_but_those_with_unknown_codes_satisfies_the_contract() {
     let selection = mapping.all();
     let mut wrong = Vec::new();
     for some in people.all.chunks(50) {
-        let ask = |pin: &str| Read { entity: 0, key: mapping.key(&[json!(pin)]).expect("a key"), wanted: mapping.wanted(&selection) };
+        let ask =
+            |pin: &str| Read { entity: 0, key: mapping.key(&[json!(pin)]).expect("a key"), wanted: mapping.wanted(&selection) };
         let asks = some.iter().map(|person| ask(&person.pin)).collect();
         let rows = connector.read_many(asks, &call()).await.expect("rows");
         for (person, row) in some.iter().zip(rows) {

@@ -6,6 +6,8 @@
 
 mod compile;
 mod selection;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

@@ -199,6 +199,12 @@ impl Bus {
         join_all(self.registries.iter().map(|registry| registry.connector.close())).await;
     }
 
+    /// Whether a target is of this configuration. Callers are not told.
+    #[must_use]
+    pub fn has(&self, target: &Target) -> bool {
+        self.entities.contains_key(target)
+    }
+
     /// The system that evidence is of.
     ///
     /// # Errors
@@ -221,7 +227,7 @@ impl Bus {
     pub async fn exchange(&self, received: Received) -> Exchange {
         let mut trail = Trail {
             system: None,
-            is_known: self.entities.contains_key(&received.ask.target),
+            is_known: self.has(&received.ask.target),
             target: received.ask.target.clone(),
             operation: received.ask.want.operation(),
             limit: None,

@@ -1,5 +1,6 @@
 //! A read out of a database through the bus, against the same query by a client that does nothing else.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,9 @@ use crate::upstream;
 /// As many callers as there are connections to the database, so that none waits for another.
 const CALLERS: usize = 32;
 
+/// Rows of one statement, which has to fit into one argument of `psql`.
+const STATEMENT_ROWS: usize = 500;
+
 const COLUMNS: &str = "fin, soyad, ad, ata_adi, dogum, dogum_yeri, cins, aile";
 
 const TABLE: &str = "CREATE TABLE citizens (fin VARCHAR(7) PRIMARY KEY, soyad VARCHAR(40), ad VARCHAR(40), ata_adi VARCHAR(40), dogum INTEGER, dogum_yeri VARCHAR(40), cins VARCHAR(1), aile VARCHAR(1))";
@@ -28,7 +32,9 @@ pub fn measure(plan: &Plan, report: &mut Report) {
     let file = sqlite_file(scratch.path());
     let postgres = Postgres::start();
     postgres.run(TABLE);
-    postgres.run(&rows());
+    for from in (0..ROWS).step_by(STATEMENT_ROWS) {
+        postgres.run(&rows(from..from + STATEMENT_ROWS));
+    }
     postgres.run("ANALYZE citizens");
     let url = Postgres::url(postgres.address(), "postgres");
     let country = Country::new(&scratch, "sql", upstream.plain);
@@ -78,7 +84,7 @@ pub fn sqlite_file(directory: &Path) -> PathBuf {
     runtime.block_on(async {
         let mut connection =
             sqlx::SqliteConnection::connect(&format!("sqlite:{}?mode=rwc", file.display())).await.expect("a file can be made");
-        for statement in [TABLE.to_owned(), rows()] {
+        for statement in [TABLE.to_owned(), rows(0..ROWS)] {
             connection.execute(AssertSqlSafe(statement)).await.expect("the statement is right");
         }
         connection.close().await.expect("the file is written");
@@ -86,9 +92,9 @@ pub fn sqlite_file(directory: &Path) -> PathBuf {
     file
 }
 
-fn rows() -> String {
+fn rows(numbers: Range<usize>) -> String {
     let row = |number| format!("('{number:07}', 'Əliyeva   ', 'Aygün', 'Rəşid qızı', 19780300, 'Bakı', 'Q', 'E')");
-    format!("INSERT INTO citizens ({COLUMNS}) VALUES {}", (0..ROWS).map(row).collect::<Vec<_>>().join(", "))
+    format!("INSERT INTO citizens ({COLUMNS}) VALUES {}", numbers.map(row).collect::<Vec<_>>().join(", "))
 }
 
 /// The query that the bus makes of a read, prepared once on each connection.

@@ -65,7 +65,6 @@ impl Caller {
     }
 
     /// A request to add to.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }

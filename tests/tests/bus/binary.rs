@@ -82,7 +82,7 @@ async fn a_binary_field_stands_in_no_record() {
     let bus = Country::with_people(upstream.url()).start().await;
     let record = bus.portal().get("/api/people/v1/persons/5ZJBKH7").await.good().json();
     assert_eq!(record.get("photo"), None);
-    assert_eq!(upstream.last().query["fields"].contains("SEKIL"), false);
+    assert!(!upstream.last().query["fields"].contains("SEKIL"));
 }
 
 #[tokio::test]

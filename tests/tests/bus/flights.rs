@@ -125,6 +125,8 @@ async fn memory_goes_stale_and_is_then_given_only_when_the_registry_fails() {
     .await;
     for mood in [Mood::status(500), Mood::status(503), Mood::json("<html>")] {
         upstream.is(mood);
+        let is_stale = async || portal.get(AYGUN).await.good().header("rabita-stale") == "true";
+        eventually("the memory is past its time", LONG, is_stale).await;
         let stale = portal.get(AYGUN).await.good();
         assert_eq!(stale.json(), fresh.json());
         assert_eq!(stale.header("rabita-stale"), "true");

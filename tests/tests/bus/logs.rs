@@ -31,13 +31,13 @@ const PERSONAL: [&str; 14] = [
 
 #[tokio::test]
 async fn the_log_tells_of_every_exchange_and_holds_nobodys_data() {
-    for form in ["json", "text"] {
+    for (form, filter) in [("json", "debug"), ("text", "info")] {
         let upstream = Upstream::start().await;
         let country =
             Country::with(&Manifest::of("people", upstream.url()).limits("{ timeout_ms: 200, breaker: { failures: 1000 } }"));
         country.registry(&Manifest::of("dead", format!("http://{}", port::loopback(port::free()))));
         country.grants("dead", &[GRANT_ALL]);
-        country.node(&format!("telemetry: {{ log: {form} }}\nlimits: {{ body_max_bytes: 500 }}"));
+        country.node(&format!("telemetry: {{ log: {form}, log_filter: {filter} }}\nlimits: {{ body_max_bytes: 500 }}"));
         let mut program = Program::serve(RABITA, country.path());
         let address = addresses(&mut program, form).await;
         let caller = Caller::new(address.0, Some(&Authority::get().portal), Speaks::Either);
@@ -63,6 +63,7 @@ async fn the_log_tells_of_every_exchange_and_holds_nobodys_data() {
         ] {
             assert!(said.contains(word), "no {word} in the log:\n{said}");
         }
+        assert_eq!(said.contains("DEBUG"), filter == "debug");
         for personal in PERSONAL {
             let line = said.lines().find(|line| line.contains(personal));
             assert_eq!(line, None, "{personal} is in the log");
@@ -111,6 +112,9 @@ async fn well(caller: &Caller) -> usize {
         "?sex=male&sex=5ZJBKH7",
         "/5ZJBKH7/photo?5ZJBKH7=1",
     ];
+    for path in ["/api/5zjbkh7/v1/persons/x", "/api/people/v1/5zjbkh7", "/api/5ZJBKH7/v1/persons/x"] {
+        assert!(caller.get(path).await.status >= 400);
+    }
     for path in paths {
         let answer = caller.sent(with_words(&format!("{PERSONS}{path}"))).await;
         assert!(answer.status < 500, "{path}: {}", answer.text());
@@ -130,7 +134,7 @@ async fn well(caller: &Caller) -> usize {
         let answer = caller.post(&format!("{PERSONS}/query"), body).await;
         assert!(answer.status < 500, "{body}: {}", answer.text());
     }
-    paths.len() + bodies.len()
+    3 + paths.len() + bodies.len()
 }
 
 /// Exchanges that fail for what the registry does. How many.

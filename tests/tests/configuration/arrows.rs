@@ -69,7 +69,8 @@ fn only_the_binary_names_the_kinds_of_connectors() {
 #[test]
 fn there_is_one_tls_in_all_that_is_built() {
     // What `cargo metadata` resolves has optional crates in it that nothing turns on; `cargo tree` has what is built.
-    let words = ["tree", "--workspace", "--locked", "--offline", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}"];
+    let words =
+        ["tree", "--workspace", "--locked", "--offline", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}"];
     let tree = cargo(&words);
     let built: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(built.contains("rustls") && built.contains("aws-lc-rs"), "what is looked for is found");

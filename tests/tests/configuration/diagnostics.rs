@@ -60,7 +60,9 @@ fn every_finding_in_json_has_its_place() {
     let findings = report["findings"].as_array().expect("findings");
     assert!(findings.len() > 10, "{told}");
     for finding in findings {
-        assert!(finding["line"].as_u64().is_some_and(|line| line > 0) && finding["column"].as_u64().is_some_and(|column| column > 0));
+        assert!(
+            finding["line"].as_u64().is_some_and(|line| line > 0) && finding["column"].as_u64().is_some_and(|column| column > 0)
+        );
         assert!(finding["file"].as_str().is_some_and(|file| file.ends_with(".yaml")), "{finding}");
     }
     assert!(findings.iter().any(|finding| finding["instead"] == "certificate"), "{told}");
@@ -110,7 +112,8 @@ fn told_of(case: &Path, certificates: &Path) -> String {
 }
 
 fn check(directory: &Path, words: &[&str]) -> (i32, String) {
-    let done = Command::new(RABITA).arg("check").args(words).arg(".").current_dir(directory).output().expect("the program can be run");
+    let done =
+        Command::new(RABITA).arg("check").args(words).arg(".").current_dir(directory).output().expect("the program can be run");
     assert_eq!(String::from_utf8_lossy(&done.stderr), "");
     (done.status.code().expect("it ended by itself"), String::from_utf8_lossy(&done.stdout).into_owned())
 }

@@ -17,7 +17,8 @@ fn every_published_schema_is_valid_and_accepts_the_documents_of_the_examples() {
     assert!(done.status.success());
     let mut held = 0;
     for (document, files) in documents() {
-        let schema = std::fs::read_to_string(scratch.path().join(format!("{document}.schema.json"))).expect("a schema was written");
+        let schema =
+            std::fs::read_to_string(scratch.path().join(format!("{document}.schema.json"))).expect("a schema was written");
         let schema: Value = serde_json::from_str(&schema).expect("JSON");
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{document}");
         let valid = jsonschema::draft202012::meta::validate(&schema);
@@ -26,7 +27,8 @@ fn every_published_schema_is_valid_and_accepts_the_documents_of_the_examples() {
         for file in files {
             let text = std::fs::read_to_string(&file).expect("a document of an example");
             let read = Document::read(&file, text).expect("YAML");
-            let faults: Vec<String> = schema.iter_errors(&read.value).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
+            let faults: Vec<String> =
+                schema.iter_errors(&read.value).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
             assert!(faults.is_empty(), "{}:\n{}", file.display(), faults.join("\n"));
             held += 1;
         }

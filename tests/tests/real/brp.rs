@@ -87,10 +87,14 @@ async fn all_persons_come_by_pages_and_by_keys_field_by_field_as_the_database_ha
     let has = |pointer: &str| expected.values().filter(|person| person.pointer(pointer).is_some()).count();
     // What is compared is there to be compared.
     assert_eq!((has("/name/family"), has("/nationalities/0/name"), has("/death/date")), (1205, 916, 40));
-    assert_eq!((has("/residence/municipality"), has("/residence/abroad/country"), has("/registration/suspended")), (1184, 95, 133));
+    assert_eq!(
+        (has("/residence/municipality"), has("/residence/abroad/country"), has("/registration/suspended")),
+        (1184, 95, 133)
+    );
     let partial = expected.values().filter(|person| person["birth"]["date"].as_str().is_some_and(|date| date.len() < 10)).count();
     assert_eq!(partial, 12);
-    let never = expected.values().filter(|person| person["birth"]["date"].is_null() && person["birth"]["date_recorded"] != "00000000");
+    let never =
+        expected.values().filter(|person| person["birth"]["date"].is_null() && person["birth"]["date_recorded"] != "00000000");
     assert_eq!(never.filter(|person| person["birth"]["date_recorded"].is_string()).count(), 2, "born on a day that never was");
 
     let (served, system) = brp.serve("registration").await;
@@ -130,8 +134,10 @@ async fn a_search_by_name_or_by_day_of_birth_finds_as_many_as_the_database() {
         (json!({ "birth.date": { "from": "2000-02-29" } }), "geboorte_datum >= 20000229"),
         (json!({ "birth.date": { "to": "1930-06-15" } }), "geboorte_datum <= 19300615 and geboorte_datum > 0"),
         (json!({ "birth.date": "1978-03" }), "geboorte_datum = 19780300"),
-        (json!({ "birth.date": { "from": "1960-01-01" }, "name.family_plain": { "prefix": "b" } }),
-         "geboorte_datum >= 19600101 and geslachts_naam ilike 'b%'"),
+        (
+            json!({ "birth.date": { "from": "1960-01-01" }, "name.family_plain": { "prefix": "b" } }),
+            "geboorte_datum >= 19600101 and geslachts_naam ilike 'b%'",
+        ),
         (json!({ "bsn": "999970653" }), "burger_service_nr = 999970653"),
     ];
     for (filters, condition) in searches {

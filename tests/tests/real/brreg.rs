@@ -60,9 +60,13 @@ fn record(entity: &Value) -> Value {
     };
     put(&["number"], &entity["organisasjonsnummer"]);
     put(&["name"], &entity["navn"]);
-    for (ours, theirs) in [(&["form"][..], "organisasjonsform"), (&["sector"], "institusjonellSektorkode"),
-        (&["industry", "first"], "naeringskode1"), (&["industry", "second"], "naeringskode2"), (&["industry", "third"], "naeringskode3")]
-    {
+    for (ours, theirs) in [
+        (&["form"][..], "organisasjonsform"),
+        (&["sector"], "institusjonellSektorkode"),
+        (&["industry", "first"], "naeringskode1"),
+        (&["industry", "second"], "naeringskode2"),
+        (&["industry", "third"], "naeringskode3"),
+    ] {
         put(&[ours, &["code"]].concat(), &entity[theirs]["kode"]);
         put(&[ours, &["title"]].concat(), &entity[theirs]["beskrivelse"]);
     }

@@ -1,8 +1,8 @@
 //! Real registries, plugged in by manifests alone: the examples of `config/examples`, served over TLS, against the data
 //! and the descriptions of interfaces that the registries themselves publish.
 
-mod brreg;
 mod brp;
+mod brreg;
 mod check;
 mod vies;
 

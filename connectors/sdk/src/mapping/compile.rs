@@ -113,7 +113,7 @@ impl Compiler<'_> {
         for (word, is_given, goes_with) in given {
             if is_given && !goes_with.contains(&way) {
                 let message = if way == "from" {
-                    format!("`{word}` goes with {}", goes_with.join(", "))
+                    format!("`{word}` goes with `{}`", goes_with.join("` or `"))
                 } else {
                     format!("`{word}` does not go with `{way}`")
                 };
@@ -281,7 +281,8 @@ impl Compiler<'_> {
                 let place = format!("/operations/{operation}/fields/{at}");
                 let covered: Vec<usize> =
                     (0..mapping.fields.len()).filter(|at| name.covers(&mapping.fields[*at].name)).collect();
-                if covered.is_empty() {
+                // A field that is declared, but wrong, has a finding of its own already.
+                if covered.is_empty() && !entity.fields.keys().any(|own| name.covers(own)) {
                     self.unknown(entity, name, &place);
                 }
                 for field in covered {

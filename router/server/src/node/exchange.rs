@@ -128,7 +128,8 @@ impl Exchanges {
         started: Instant,
     ) -> Response<AnswerBody> {
         let caller_trace = TraceParent::of(&head.headers);
-        let span = self.tracing.begin(caller_trace, &ask);
+        // A name that no configuration has may be anything, so it names no span.
+        let span = self.bus.has(&ask.target).then(|| self.tracing.begin(caller_trace, &ask)).flatten();
         let traceparent = span.as_ref().map(Span::traceparent).or_else(|| caller_trace.map(|trace| trace.to_string()));
         let purpose = ask.purpose.clone();
         let Exchange { result, trail } = self.bus.exchange(Received { exchange, evidence, traceparent, ask }).await;
@@ -219,10 +220,12 @@ impl Line<'_> {
     /// The one place where a refusal is logged.
     fn refused(&self, refusal: &Refusal) {
         self.count(refusal.code.as_str());
+        // A name that no configuration has may be anything: a key in a registry's place.
+        let known = self.trail.filter(|trail| trail.is_known);
         tracing::info!(
             exchange = %self.exchange,
             system = self.system,
-            target_entity = self.trail.map(|trail| tracing::field::display(&trail.target)),
+            target_entity = known.map(|trail| tracing::field::display(&trail.target)),
             operation = self.trail.map(|trail| trail.operation.as_str()),
             purpose = self.purpose,
             us = self.micros(),
