@@ -58,7 +58,7 @@ impl Checker {
     pub fn faults(&self, instance: &Value) -> Vec<DetailedFault> {
         let leaves = explained(self.validator.iter_errors(instance));
         let mut faults: Vec<DetailedFault> = Vec::new();
-        for fault in leaves.iter().flat_map(|leaf| self.told(leaf)) {
+        for fault in leaves.iter().flat_map(|leaf| self.told(instance, leaf)) {
             // Two branches of an `allOf` can find the same.
             if !faults.contains(&fault) {
                 faults.push(fault);
@@ -67,7 +67,7 @@ impl Checker {
         faults
     }
 
-    fn told(&self, leaf: &Leaf<'_>) -> Vec<DetailedFault> {
+    fn told(&self, whole: &Value, leaf: &Leaf<'_>) -> Vec<DetailedFault> {
         let pointer = leaf.error.instance_path().as_str();
         let fault = |message: String, candidates: Vec<String>| DetailedFault {
             pointer: pointer.to_owned(),
@@ -88,10 +88,10 @@ impl Checker {
             }
             Kind::Enum { .. } | Kind::Constant { .. } => {
                 let values = allowed_values(leaf).iter().map(as_configured).collect();
-                vec![fault(told_of_value(pointer, leaf), values)]
+                vec![fault(told_of_value(whole, pointer, leaf), values)]
             }
             Kind::PropertyNames { error } => vec![bad_name(pointer, error, fault(String::new(), Vec::new()))],
-            _ => vec![fault(told_of_value(pointer, leaf), Vec::new())],
+            _ => vec![fault(told_of_value(whole, pointer, leaf), Vec::new())],
         }
     }
 
@@ -128,13 +128,14 @@ fn bad_name(pointer: &str, error: &ValidationError<'_>, fault: DetailedFault) ->
 }
 
 /// What is wrong with a value, with the value where it can be shown.
-fn told_of_value(pointer: &str, leaf: &Leaf<'_>) -> String {
-    let mut names = pointer.rsplit('/').filter(|name| !name.is_empty());
+fn told_of_value(whole: &Value, pointer: &str, leaf: &Leaf<'_>) -> String {
     let quoted = |name: &str| format!("`{}`", name.replace("~1", "/").replace("~0", "~"));
-    let subject = match (names.next(), names.next()) {
-        (Some(index), Some(list)) if index.bytes().all(|byte| byte.is_ascii_digit()) => format!("an item of {}", quoted(list)),
-        (Some(name), _) => quoted(name),
-        (None, _) => "this".to_owned(),
+    let (outer, name) = pointer.rsplit_once('/').unwrap_or_default();
+    let list = outer.rsplit('/').next().filter(|list| !list.is_empty());
+    let subject = match (name, list) {
+        ("", _) => "this".to_owned(),
+        (_, Some(list)) if whole.pointer(outer).is_some_and(Value::is_array) => format!("an item of {}", quoted(list)),
+        (name, _) => quoted(name),
     };
     let shown = shown(pointer, leaf.error.instance()).map(|value| format!(", not {value}")).unwrap_or_default();
     format!("{subject} {}{shown}", sentence(leaf))
@@ -255,5 +256,15 @@ mod tests {
         let named = only(&json!({ "fields": {}, "names": { "Ab": 1 } }));
         assert_eq!((named.pointer.as_str(), named.at_name), ("/names/Ab", true));
         assert_eq!(named.message, "the name `Ab` must match the pattern `^[a-z]+$`");
+    }
+
+    #[test]
+    fn an_item_is_told_by_its_list_and_a_member_by_its_name_though_that_be_a_number() {
+        let checker = Checker::compile(&json!({
+            "properties": { "list": { "items": { "type": "string" } }, "statuses": { "additionalProperties": { "type": "string" } } }
+        }));
+        let faults = checker.expect("the schema is right").faults(&json!({ "list": ["a", 1], "statuses": { "404": 1 } }));
+        let told: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(told, ["an item of `list` must be a string, not 1", "`404` must be a string, not 1"]);
     }
 }

@@ -20,4 +20,4 @@ pub use collector::Collector;
 pub use country::{Bus, Country};
 pub use manifest::{GRANT_ALL, Manifest};
 pub use program::Program;
-pub use upstream::{Mood, Seen, Upstream, five};
+pub use upstream::{Mood, Seen, SilentPort, Upstream, five};

@@ -10,7 +10,7 @@ use futures_util::stream::try_unfold;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rabita_sdk::{Call, Failure, OpenError, Secrets};
-use url::Url;
+use url::{Position, Url};
 
 use crate::credentials::Credentials;
 use crate::token::{Token, TokenSource};
@@ -22,6 +22,8 @@ pub struct Client {
     base: Url,
     /// The base without its query and without a slash at its end, for paths to follow.
     prefix: String,
+    /// How much of it comes before the path.
+    origin: usize,
     /// What stands in the query of every address.
     query: Option<String>,
     headers: HeaderMap,
@@ -87,6 +89,7 @@ impl Client {
         Ok(Self {
             http,
             prefix: bare.as_str().trim_end_matches('/').to_owned(),
+            origin: bare[..Position::BeforePath].len(),
             base,
             query: Some(query).filter(|query| !query.is_empty()),
             headers: credentials.headers,
@@ -207,7 +210,12 @@ impl Client {
             text.push(if path.contains('?') { '&' } else { '?' });
             text.push_str(query);
         }
-        Url::parse(&text).map_err(|_| Failure::refused("the request's address is none"))
+        // The origin was parsed once, its host most laboriously. Two slashes would name another origin, and a parser of
+        // addresses takes `\` for `/` and overlooks tabs and line ends.
+        let is_plain = |path: &&str| path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\t', '\n', '\r']);
+        let relative = text.get(self.origin..).filter(is_plain);
+        let url = relative.map_or_else(|| Url::parse(&text), |relative| self.base.join(relative));
+        url.map_err(|_| Failure::refused("the request's address is none"))
     }
 
     fn base_path(&self) -> &str {

@@ -38,8 +38,19 @@ impl Finding {
         word: &str,
         candidates: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let candidates: Vec<&str> = candidates.into_iter().collect();
-        let mut finding = Self::new(pointer, format!("there is no {what} `{word}`"));
+        let mut known: Vec<&str> = Vec::new();
+        for candidate in candidates {
+            if !known.contains(&candidate) {
+                known.push(candidate);
+            }
+        }
+        let candidates = known;
+        // What, and within what: "source in `from`".
+        let message = match what.split_once(" in ") {
+            Some((what, within)) if within.ends_with('`') => format!("there is no {what} `{word}` in {within}"),
+            _ => format!("there is no {what} `{word}`"),
+        };
+        let mut finding = Self::new(pointer, message);
         finding.instead = likely(word, candidates.iter().copied()).map(str::to_owned);
         if finding.instead.is_none() && !candidates.is_empty() && candidates.len() <= LISTED {
             finding.message = format!("{}; there is {}", finding.message, candidates.join(", "));

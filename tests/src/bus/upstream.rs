@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 /// How it answers.
@@ -50,6 +50,39 @@ impl Mood {
     #[must_use]
     pub const fn status(status: u16) -> Self {
         Self::Says { status, headers: Vec::new(), body: Bytes::new() }
+    }
+}
+
+/// A port that is taken, and at which nobody answers.
+#[derive(Debug)]
+pub struct SilentPort {
+    socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl SilentPort {
+    /// Takes a free one.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(crate::port::loopback(0)).expect("a free port");
+        let address = socket.local_addr().expect("a bound socket has an address");
+        Self { socket, address }
+    }
+
+    /// The address that a manifest takes.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Default for SilentPort {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -87,8 +120,9 @@ struct Calls {
 
 impl Upstream {
     /// A registry with these persons, on a free port.
+    #[expect(clippy::unused_async, reason = "it needs a runtime, and says so")]
     pub async fn with(persons: Vec<Value>) -> Self {
-        Self::at(0, persons).await
+        Self::at(SilentPort::new(), persons)
     }
 
     /// A registry with five persons, of whom two are of one family.
@@ -96,13 +130,14 @@ impl Upstream {
         Self::with(five()).await
     }
 
-    /// The same on this port.
+    /// The same on this port, at which nobody answered so far.
     ///
     /// # Panics
-    /// When the port is taken.
-    pub async fn at(port: u16, persons: Vec<Value>) -> Self {
-        let socket = TcpListener::bind(crate::port::loopback(port)).await.expect("the port is free");
-        let address = socket.local_addr().expect("a listener has an address");
+    /// When the machine does not let it.
+    #[must_use]
+    pub fn at(port: SilentPort, persons: Vec<Value>) -> Self {
+        let SilentPort { socket, address } = port;
+        let socket = socket.listen(1024).expect("a port can be listened on");
         let state = Arc::new(State {
             persons,
             photos: Mutex::default(),

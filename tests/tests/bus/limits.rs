@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use rabita_tests::bus::{Answer, Authority, Caller, Country, GRANT_ALL, Manifest, Mood, Speaks, Upstream};
-use rabita_tests::{eventually, port};
+use rabita_tests::bus::{Answer, Authority, Caller, Country, GRANT_ALL, Manifest, Mood, SilentPort, Speaks, Upstream};
+use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
@@ -236,7 +236,8 @@ async fn a_registry_that_hangs_and_one_that_is_dead_slow_nobody_elses_callers() 
     let (slow, well) = (Upstream::start().await, Upstream::start().await);
     let country = Country::with_people(well.url());
     country.registry(&Manifest::of("slow", slow.url()).limits("{ concurrency: 4, queue: 4, timeout_ms: 20000 }"));
-    country.registry(&Manifest::of("dead", format!("http://{}", port::loopback(port::free()))));
+    let dead = SilentPort::new();
+    country.registry(&Manifest::of("dead", dead.url()));
     country.grants("slow", &[GRANT_ALL]);
     country.grants("dead", &[GRANT_ALL]);
     let bus = country.start().await;

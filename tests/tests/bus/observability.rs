@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rabita_tests::bus::{Collector, Country, Manifest, Upstream};
-use rabita_tests::{eventually, port};
+use rabita_tests::bus::{Collector, Country, Manifest, SilentPort, Upstream};
+use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -14,9 +14,9 @@ const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-
 
 #[tokio::test]
 async fn a_registry_that_is_down_at_the_start_is_unready_until_it_is_up() {
-    let port = port::free();
+    let port = SilentPort::new();
     let up = Upstream::start().await;
-    let country = Country::with_people(format!("http://{}", port::loopback(port)));
+    let country = Country::with_people(port.url());
     country.registry(&Manifest::of("up", up.url()));
     let bus = country.start().await;
     let health = async |registry: &str| {
@@ -32,7 +32,7 @@ async fn a_registry_that_is_down_at_the_start_is_unready_until_it_is_up() {
     eventually("the other was asked", LONG, async || health("people").await.1.contains("unavailable")).await;
     assert!(!health("people").await.0);
     let _ = bus.portal().get(AYGUN).await.refused(503, "registry_unavailable");
-    let _upstream = Upstream::at(port, rabita_tests::bus::five()).await;
+    let _upstream = Upstream::at(port, rabita_tests::bus::five());
     let _ = bus.portal().get(AYGUN).await.good();
     eventually("it is ready", LONG, async || health("people").await.0).await;
     assert!((bus.metric("rabita_registry_ready", &["registry=\"up\""]).await - 1.0).abs() < f64::EPSILON);
@@ -124,7 +124,7 @@ async fn with_traces_the_registry_is_told_of_a_span_below_the_callers_and_the_co
     assert!(upstream.last().headers["traceparent"].to_str().is_ok_and(|text| text.ends_with("-00")));
     let _ = portal.get("/api/traced/v1/persons/9XXXXXX").await.refused(404, "record_absent");
 
-    let _ = portal.get("/api/5zjbkh7/v1/persons/x").await.refused(403, "not_permitted");
+    let _ = portal.get("/api/p5zjbkh7/v1/persons/x").await.refused(403, "not_permitted");
 
     assert!(bus.stop().await, "all is finished");
     let names = ["read traced/v1/persons", "call traced", "rabita.registry", "rabita.system", "portal", "record_absent"];

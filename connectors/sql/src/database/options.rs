@@ -201,7 +201,8 @@ fn sqlite(settings: &Settings, pooling: &Pooling<'_>) -> Result<sqlx::SqlitePool
         .create_if_missing(false)
         .read_only(settings.read_only)
         .busy_timeout(pooling.timeout);
-    Ok(pool::<sqlx::Sqlite>(settings, pooling).connect_lazy_with(options))
+    // Asking whether a connection still lives costs as much as a read, and a file does not hang up.
+    Ok(pool::<sqlx::Sqlite>(settings, pooling).test_before_acquire(false).connect_lazy_with(options))
 }
 
 /// The file of an SQLite URL.

@@ -48,10 +48,16 @@ struct Line<'a> {
 impl Exchanges {
     /// Answers a request.
     pub async fn answer(&self, request: Request<Incoming>, evidence: Option<Arc<Evidence>>) -> Response<AnswerBody> {
+        let (head, mut body) = request.into_parts();
+        let response = self.answer_head(&head, &mut body, evidence).await;
+        discard(body);
+        response
+    }
+
+    async fn answer_head(&self, head: &Parts, body: &mut Incoming, evidence: Option<Arc<Evidence>>) -> Response<AnswerBody> {
         let started = Instant::now();
         let exchange = new_exchange();
-        let (head, body) = request.into_parts();
-        let asked = Asked::of(&head);
+        let asked = Asked::of(head);
         let system = self.bus.identify(evidence.as_deref());
         let known = system.as_ref().ok().map(SystemId::as_str);
         let line = Line { meters: &self.meters, exchange, started, system: known, trail: None, purpose: None };
@@ -70,13 +76,13 @@ impl Exchanges {
         let Ok(_place) = self.places.try_acquire() else {
             return refuse(Refusal::new(Code::BusOverloaded).retry_after(Duration::from_secs(1)));
         };
-        let route = match self.read(&head, body).await {
-            Ok(body) => rabita_contract::parse(&head, &body),
+        let route = match self.read(head, body).await {
+            Ok(body) => rabita_contract::parse(head, &body),
             Err(refusal) => Err(refusal),
         };
         match route {
             Err(refusal) => refuse(refusal),
-            Ok(Route::Entity(ask)) => self.entity(&head, &asked, ask, evidence, exchange, started).await,
+            Ok(Route::Entity(ask)) => self.entity(head, &asked, ask, evidence, exchange, started).await,
             Ok(route) => match self.about(route, evidence.as_deref()) {
                 Err(refusal) => refuse(refusal),
                 Ok(body) => {
@@ -89,7 +95,7 @@ impl Exchanges {
     }
 
     /// The body, where the request has one that counts.
-    async fn read(&self, head: &Parts, body: Incoming) -> Result<Bytes, Refusal> {
+    async fn read(&self, head: &Parts, body: &mut Incoming) -> Result<Bytes, Refusal> {
         if !rabita_contract::wants_body(head) {
             return Ok(Bytes::new());
         }
@@ -157,6 +163,26 @@ impl Exchanges {
         }
     }
 }
+
+/// Lets what is left of a body arrive, up to a bound. An HTTP/2 stream that ended before its body was sent would be
+/// reset, and some callers then lose the answer that had come before.
+fn discard(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(tokio::time::timeout(DISCARD_TIME, async move {
+        let mut left = DISCARD_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(less) => left = less,
+                None => return,
+            }
+        }
+    }));
+}
+
+const DISCARD_TIME: Duration = Duration::from_secs(2);
+const DISCARD_MAX: usize = 1 << 20;
 
 async fn respond(answer: Answer, asked: &Asked, frame: &mut Frame<'_>) -> Response<AnswerBody> {
     match answer {
