@@ -120,7 +120,6 @@ struct Calls {
 
 impl Upstream {
     /// A registry with these persons, on a free port.
-    #[expect(clippy::unused_async, reason = "it needs a runtime, and says so")]
     pub async fn with(persons: Vec<Value>) -> Self {
         Self::at(SilentPort::new(), persons)
     }

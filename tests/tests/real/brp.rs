@@ -169,6 +169,28 @@ async fn a_purpose_opens_only_the_fields_of_its_grant_and_no_identifier_stands_i
     served.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_birth_that_never_was_is_left_out_and_the_answer_is_marked() {
+    let Some(data) = registries("the Dutch population register, days that never were") else { return };
+    let brp = Brp::start(&data);
+    let (served, system) = brp.serve("registration").await;
+    let never =
+        brp.server.run_in("brp", &format!("select a_nr from lo3_pl_persoon where {OWN} and geboorte_datum % 10000 = 230"));
+    assert_eq!(never.lines().count(), 2);
+    for number in never.lines() {
+        let answer = system.post(QUERY, &json!({ "key": number, "fields": ["birth"] })).await.good();
+        assert_eq!(answer.header("rabita-observed"), "1");
+        let birth = &answer.json()["birth"];
+        assert!(
+            birth.get("date").is_none() && birth["date_recorded"].as_str().is_some_and(|date| date.ends_with("0230")),
+            "{birth}"
+        );
+    }
+    let answer = system.post(QUERY, &json!({ "key": "6796826796", "fields": ["birth"] })).await.good();
+    assert_eq!(answer.header("rabita-observed"), "");
+    served.stop().await;
+}
+
 #[test]
 fn the_tests_of_the_manifest_hold_on_the_database() {
     let Some(data) = registries("the Dutch population register, the manifest's own tests") else { return };

@@ -240,3 +240,19 @@ fn zeros(repeats: usize) -> Vec<u8> {
     let bytes = bits.chunks(8).map(|eight| eight.iter().enumerate().map(|(place, bit)| u8::from(*bit) << place).sum());
     [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255].into_iter().chain(bytes).collect()
 }
+
+#[tokio::test]
+async fn no_path_leads_to_another_origin() {
+    let client = client("http://registry.example:8080/base/").await;
+    for path in ["/a", "/a/../b?c=d&e=//f", "/%2e%2e/a", "//other/a", "/\\other/a", "/\t/other/a", "/\n/other", "/a\\b", "/ə?ə", "?a=b", ""] {
+        let address = client.address(path).expect("an address");
+        assert_eq!(address.origin().ascii_serialization(), "http://registry.example:8080", "{path:?}");
+        let whole = if path.starts_with('/') { format!("http://registry.example:8080/base{path}") } else { format!("http://registry.example:8080/base/{path}") };
+        assert_eq!(Some(address.as_str()), url::Url::parse(&whole).ok().as_ref().map(url::Url::as_str), "{path:?}");
+    }
+    let bare = self::client("http://registry.example:8080").await;
+    for path in ["/a", "//other/a", "/\\other/a", "/\t/other/a", "/\r\n/other"] {
+        let address = bare.address(path).expect("an address");
+        assert_eq!(address.origin().ascii_serialization(), "http://registry.example:8080", "{path:?}");
+    }
+}
