@@ -213,6 +213,15 @@ impl Bus {
         Ok(Authenticated::by(&self.callers, evidence)?.caller().id.clone())
     }
 
+    /// Takes one from the limit of the system that the evidence is of, for a request that comes to nothing.
+    ///
+    /// # Errors
+    /// `unauthenticated`, `rate_limited`.
+    pub fn charge(&self, evidence: Option<&Evidence>) -> Result<(), Refusal> {
+        Authenticated::by(&self.callers, evidence)?.caller().limiter.take()?;
+        Ok(())
+    }
+
     /// What the system that the evidence is of may see and call.
     ///
     /// # Errors

@@ -58,6 +58,19 @@ async fn who_is_not_known_is_told_nothing_but_that() {
 }
 
 #[tokio::test]
+async fn a_body_that_nobody_reads_does_not_cost_the_caller_the_answer() {
+    let upstream = Upstream::start().await;
+    let bus = Country::with_people(upstream.url()).start().await;
+    let body = json!({ "key": "x".repeat(200_000) });
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let stranger = Caller::new(bus.required, Some(&Authority::get().stranger), speaks);
+        for _ in 0..30 {
+            let _ = stranger.post("/api/people/v1/persons/query", &body).await.refused(401, "unauthenticated");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_system_does_what_its_grant_names_and_nothing_else() {
     let upstream = Upstream::start().await;
     let bus = bus(&upstream, &["system: portal, operations: [read], fields: [pin, name], purposes: any"]).await;

@@ -78,6 +78,8 @@ async fn a_call_ends_when_nobody_waits_for_it_any_more_and_not_before() {
         second.abort();
         third.abort();
         eventually("the call is given up", LONG, async || upstream.cancelled() == 1).await;
+        let left = async || bus.metric("rabita_exchanges_total", &["code=\"caller_left\""]).await;
+        eventually("all who left are counted", LONG, async || left().await > 2.5).await;
         upstream.release();
         let _ = caller().get(&path).await.good();
     }

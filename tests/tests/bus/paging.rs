@@ -41,6 +41,16 @@ async fn a_search_by_body_goes_on_with_the_cursor_of_a_search_by_url() {
 }
 
 #[tokio::test]
+async fn the_same_page_has_the_same_etag() {
+    let bus = register::country("").await.start().await;
+    let portal = bus.portal();
+    let path = format!("{REGISTER}?sex=female&limit=10");
+    let first = portal.get(&path).await.good();
+    assert!(first.json()["next"].is_string());
+    assert_eq!(portal.get(&path).await.good().header("etag"), first.header("etag"));
+}
+
+#[tokio::test]
 async fn a_cursor_shows_nothing_and_cannot_be_made_up() {
     let bus = register::country("").await.start().await;
     let portal = bus.portal();

@@ -133,7 +133,7 @@ async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &S
             if rows.len() != due {
                 return Err(Refusal::new(Code::Internal).detail("the connector answered another number of keys"));
             }
-            let records = rows.iter().map(|row| row.as_ref().map(|row| reply.record(row)).transpose());
+            let records = rows.iter().enumerate().map(|(at, row)| row.as_ref().map(|row| reply.record_at(at, row)).transpose());
             Body::Many(records.collect::<Result<_, _>>()?)
         }
         Asked::Search { conditions, limit, cursor, ranges, .. } => {
@@ -143,7 +143,8 @@ async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &S
             let ask = Search { entity: entity.index, conditions, wanted, limit, cursor };
             let (page, _) = registry.deliver(call, registry.connector.search(ask, call)).await?;
             let within = |row: &&Row| ranges.as_ref().is_none_or(|ranges| entity.mapping.has_all(row, ranges));
-            let records = page.rows.iter().take(limit).filter(within).map(|row| reply.record(row)).collect::<Result<_, _>>()?;
+            let records = page.rows.iter().take(limit).filter(within).enumerate();
+            let records = records.map(|(at, row)| reply.record_at(at, row)).collect::<Result<_, _>>()?;
             next = page.next;
             Body::Page(records)
         }
@@ -165,6 +166,14 @@ impl Reply<'_> {
         let (record, observed) = self.entity.record(row, self.selection, self.selected)?;
         self.observed += observed;
         Ok(record)
+    }
+
+    /// One of several records: its faults say which one it is.
+    fn record_at(&mut self, at: usize, row: &Row) -> Result<Value, Refusal> {
+        self.record(row).map_err(|mut refusal| {
+            refusal.faults.iter_mut().for_each(|fault| fault.pointer.insert_str(0, &format!("/records/{at}")));
+            refusal
+        })
     }
 }
 

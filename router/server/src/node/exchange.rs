@@ -81,7 +81,8 @@ impl Exchanges {
             Err(refusal) => Err(refusal),
         };
         match route {
-            Err(refusal) => refuse(refusal),
+            // What cannot be read costs the bus time all the same.
+            Err(refusal) => refuse(self.bus.charge(evidence.as_deref()).err().unwrap_or(refusal)),
             Ok(Route::Entity(ask)) => self.entity(head, &asked, ask, evidence, exchange, started).await,
             Ok(route) => match self.about(route, evidence.as_deref()) {
                 Err(refusal) => refuse(refusal),
@@ -138,7 +139,9 @@ impl Exchanges {
         let span = self.bus.has(&ask.target).then(|| self.tracing.begin(caller_trace, &ask)).flatten();
         let traceparent = span.as_ref().map(Span::traceparent).or_else(|| caller_trace.map(|trace| trace.to_string()));
         let purpose = ask.purpose.clone();
+        let leaves = Leaves { meters: &self.meters, exchange, started, stayed: false };
         let Exchange { result, trail } = self.bus.exchange(Received { exchange, evidence, traceparent, ask }).await;
+        leaves.stayed();
         let limits: Vec<RateLimit<'_>> = trail.limit.iter().map(told).collect();
         let mut frame = frame(exchange, started, &trail.timing, &limits);
         let (system, purpose) = (trail.system.as_ref().map(SystemId::as_str), purpose.as_ref().map(Purpose::as_str));
@@ -160,6 +163,29 @@ impl Exchanges {
                 }
                 response
             }
+        }
+    }
+}
+
+/// Notices a caller who leaves before the answer: the registry may have been asked all the same.
+struct Leaves<'a> {
+    meters: &'a Meters,
+    exchange: ExchangeId,
+    started: Instant,
+    stayed: bool,
+}
+
+impl Leaves<'_> {
+    fn stayed(mut self) {
+        self.stayed = true;
+    }
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        if !self.stayed {
+            self.meters.count(None, "caller_left", self.started.elapsed());
+            tracing::info!(exchange = %self.exchange, us = as_micros(self.started.elapsed()), "the caller left before the answer");
         }
     }
 }

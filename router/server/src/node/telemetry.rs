@@ -58,7 +58,7 @@ pub(super) fn metrics() -> PrometheusHandle {
 
 fn describe() {
     use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!("rabita_exchanges_total", "Exchanges by system, registry, entity, operation and code (ok where answered).");
+    counter!("rabita_exchanges_total", "Exchanges by system, registry, entity, operation and code: ok where answered, caller_left where nobody waited.");
     histogram!("rabita_exchange_seconds", "The time from a request's head to its answer.");
     histogram!("rabita_registry_seconds", "The time that a registry took for one call.");
     gauge!("rabita_registry_in_flight", "Calls under way at a registry.");
