@@ -219,7 +219,8 @@ impl Loader<'_> {
     fn find(&mut self, document: &Document, finding: Finding) {
         let (line, column) = document.locate(&finding.pointer, finding.at_name);
         let severity = if finding.is_warning { Severity::Warning } else { Severity::Error };
-        let located = Located { severity, instead: finding.instead, ..Located::error(&document.file, line, column, finding.message) };
+        let located =
+            Located { severity, instead: finding.instead, ..Located::error(&document.file, line, column, finding.message) };
         self.report.findings.push(located.with_line(&document.text));
     }
 

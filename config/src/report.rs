@@ -41,7 +41,15 @@ pub enum Severity {
 impl Located {
     /// An error at a place.
     pub fn error(file: &Path, line: u64, column: u64, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, file: file.to_owned(), line, column, message: message.into(), instead: None, source: None }
+        Self {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line,
+            column,
+            message: message.into(),
+            instead: None,
+            source: None,
+        }
     }
 
     /// Keeps the line that the place is in, without secrets that stand in it: reports go to logs and screens.

@@ -11,13 +11,7 @@ use crate::system::System;
 /// The documents of a configuration directory, by the name of their schema, with the schema.
 #[must_use]
 pub fn all(kinds: &Kinds) -> Vec<(&'static str, Value)> {
-    vec![
-        ("rabita", node()),
-        ("agencies", agencies()),
-        ("registry", registry(kinds)),
-        ("system", system()),
-        ("grants", grants()),
-    ]
+    vec![("rabita", node()), ("agencies", agencies()), ("registry", registry(kinds)), ("system", system()), ("grants", grants())]
 }
 
 /// `rabita.yaml`.

@@ -13,7 +13,8 @@ const SCHEME: &str = "rabita:";
 /// The only dialect there is here.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Ways of naming and referring that this crate does not follow.
-const REFUSED: &[&str] = &["$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$recursiveAnchor", "$vocabulary", "definitions"];
+const REFUSED: &[&str] =
+    &["$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$recursiveAnchor", "$vocabulary", "definitions"];
 
 /// The document with all that it refers to, or everything about its references that is wrong.
 pub(crate) fn bundled(document: &Value, library: &Library) -> Result<Value, Vec<SchemaProblem>> {
@@ -42,7 +43,8 @@ pub(crate) fn bundled(document: &Value, library: &Library) -> Result<Value, Vec<
     }
     relocate(&mut whole, "#");
     if !parts.is_empty()
-        && let Some(definitions) = whole.as_object_mut().map(|members| members.entry("$defs").or_insert_with(|| Value::Object(Map::new())))
+        && let Some(definitions) =
+            whole.as_object_mut().map(|members| members.entry("$defs").or_insert_with(|| Value::Object(Map::new())))
         && let Value::Object(definitions) = definitions
     {
         definitions.extend(parts);
@@ -138,8 +140,11 @@ mod tests {
 
     #[test]
     fn takes_what_it_refers_to_into_itself() {
-        let whole = bundled(&json!({ "properties": { "home": { "$ref": "rabita:civil/person/v1#/$defs/address" } } }), &Library::shipped())
-            .expect("the reference is in the library");
+        let whole = bundled(
+            &json!({ "properties": { "home": { "$ref": "rabita:civil/person/v1#/$defs/address" } } }),
+            &Library::shipped(),
+        )
+        .expect("the reference is in the library");
         assert_eq!(whole["properties"]["home"]["$ref"], "#/$defs/civil.person.v1/$defs/address");
         assert!(whole["$defs"]["civil.person.v1"].get("$id").is_none());
         let mut references = Vec::new();

@@ -226,7 +226,10 @@ mod tests {
     fn finds_the_mistake_inside_one_form_of_several() {
         let codec = |codec: Value| json!({ "fields": { "pin": { "column": "FIN", "codec": codec } } });
         let fault = only(&codec(json!({ "date": "%Y", "partial": "yes" })));
-        assert_eq!((fault.pointer.as_str(), fault.message.as_str()), ("/fields/pin/codec/partial", "`partial` must be a boolean, not \"yes\""));
+        assert_eq!(
+            (fault.pointer.as_str(), fault.message.as_str()),
+            ("/fields/pin/codec/partial", "`partial` must be a boolean, not \"yes\"")
+        );
         let fault = only(&codec(json!({ "date": "%Y", "partially": true })));
         assert_eq!((fault.pointer.as_str(), fault.at_name), ("/fields/pin/codec/partially", true));
         assert_eq!(fault.candidates, ["date", "partial"]);
@@ -249,7 +252,9 @@ mod tests {
     #[test]
     fn shows_values_but_nothing_that_looks_like_a_secret() {
         assert!(only(&json!({ "fields": {}, "limits": { "timeout_ms": 0 } })).message.ends_with("must be 1 or more, not 0"));
-        for instance in [json!({ "fields": {}, "db_password": "hunter2" }), json!({ "fields": {}, "url": "x ://me:hunter2@host" })] {
+        for instance in
+            [json!({ "fields": {}, "db_password": "hunter2" }), json!({ "fields": {}, "url": "x ://me:hunter2@host" })]
+        {
             let fault = only(&instance);
             assert!(!fault.message.contains("hunter2"), "{fault:?}");
         }

@@ -19,15 +19,51 @@ mod limits;
 
 /// The keywords that are compared by a rule of their own; what is in neither list is an annotation.
 const RULED: &[&str] = &[
-    "additionalProperties", "anyOf", "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "items", "maxItems", "maxLength",
-    "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "properties", "required", "type",
+    "additionalProperties",
+    "anyOf",
+    "const",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "properties",
+    "required",
+    "type",
     "uniqueItems",
 ];
 /// The keywords that must stay as they are, if the old version has them.
 const KEPT: &[&str] = &[
-    "$ref", "allOf", "contains", "contentEncoding", "contentMediaType", "contentSchema", "dependentRequired", "dependentSchemas",
-    "else", "format", "if", "maxContains", "minContains", "not", "oneOf", "pattern", "patternProperties", "prefixItems",
-    "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
+    "$ref",
+    "allOf",
+    "contains",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "dependentRequired",
+    "dependentSchemas",
+    "else",
+    "format",
+    "if",
+    "maxContains",
+    "minContains",
+    "not",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "prefixItems",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
 ];
 /// Those of them that can notice that a member is there or not.
 const NOTICES_MEMBERS: &[&str] =
@@ -111,7 +147,12 @@ pub fn compare(old: &Value, new: &Value) -> Vec<Change> {
         (Some(old), Some(new)) => comparison.schemas(&old, &new, ""),
         // A schema that refers to itself can't be written out; then only the same is surely compatible.
         _ if expand::bare(old) == expand::bare(new) => {}
-        _ => comparison.tell("", ChangeKind::RuleChanged, true, "the schema refers to itself: it can't be told whether the two agree"),
+        _ => comparison.tell(
+            "",
+            ChangeKind::RuleChanged,
+            true,
+            "the schema refers to itself: it can't be told whether the two agree",
+        ),
     }
     comparison.changes
 }
@@ -133,7 +174,9 @@ impl Comparison {
         }
         match (old, new) {
             (_, Value::Bool(false)) | (Value::Bool(true), _) => {}
-            (Value::Bool(_), _) => self.tell(pointer, ChangeKind::RuleChanged, true, "nothing was allowed here, and something is now"),
+            (Value::Bool(_), _) => {
+                self.tell(pointer, ChangeKind::RuleChanged, true, "nothing was allowed here, and something is now")
+            }
             (Value::Object(old), Value::Bool(_)) => self.objects(old, &Map::new(), pointer),
             (Value::Object(old), Value::Object(new)) => self.objects(old, new, pointer),
             _ => self.tell(pointer, ChangeKind::RuleChanged, true, "is no schema"),
@@ -165,7 +208,12 @@ impl Comparison {
                 }
             }
             (Some(before), None) => {
-                self.tell(pointer, ChangeKind::TypeWidened, true, format!("is no longer bound to the type {}", before.join(" or ")));
+                self.tell(
+                    pointer,
+                    ChangeKind::TypeWidened,
+                    true,
+                    format!("is no longer bound to the type {}", before.join(" or ")),
+                );
             }
             (None, Some(after)) => {
                 self.tell(pointer, ChangeKind::TypeNarrowed, false, format!("is bound to the type {} now", after.join(" or ")));
@@ -214,7 +262,12 @@ impl Comparison {
         }
         let opened = self.others(old, new, pointer);
         if let (true, Some(keyword)) = (added || opened, NOTICES_MEMBERS.iter().find(|keyword| old.contains_key(**keyword))) {
-            self.tell(pointer, ChangeKind::RuleChanged, true, format!("there are new members, and `{keyword}` could notice them"));
+            self.tell(
+                pointer,
+                ChangeKind::RuleChanged,
+                true,
+                format!("there are new members, and `{keyword}` could notice them"),
+            );
         }
     }
 
@@ -296,7 +349,12 @@ impl Comparison {
         }
         for (place, one) in after.iter().enumerate() {
             if !before.iter().any(|known| fits(known, one)) {
-                self.tell(&format!("{here}/{place}"), ChangeKind::RuleChanged, true, "fits none of the alternatives that there were");
+                self.tell(
+                    &format!("{here}/{place}"),
+                    ChangeKind::RuleChanged,
+                    true,
+                    "fits none of the alternatives that there were",
+                );
             }
         }
     }

@@ -75,7 +75,11 @@ impl Cutter<'_> {
         }
         let mut kept = match referred(self.document, members).map(|target| self.schema(target, part, depth + 1)) {
             None => Map::new(),
-            Some(Value::Object(target)) if members.keys().all(|keyword| keyword == "$ref" || ANNOTATIONS.contains(&keyword.as_str())) => target,
+            Some(Value::Object(target))
+                if members.keys().all(|keyword| keyword == "$ref" || ANNOTATIONS.contains(&keyword.as_str())) =>
+            {
+                target
+            }
             Some(target) => Map::from_iter([("allOf".to_owned(), json!([target]))]),
         };
         for (keyword, value) in members {
@@ -84,12 +88,24 @@ impl Cutter<'_> {
         Value::Object(kept)
     }
 
-    fn keyword(&self, schema: &Map<String, Value>, keyword: &str, value: &Value, part: &Part, depth: usize, kept: &mut Map<String, Value>) {
+    fn keyword(
+        &self,
+        schema: &Map<String, Value>,
+        keyword: &str,
+        value: &Value,
+        part: &Part,
+        depth: usize,
+        kept: &mut Map<String, Value>,
+    ) {
         let here = match keyword {
             "$ref" => return,
             left if LEFT.contains(&left) => return,
             "not" if binds_members(self.document, value, 0) => return,
-            "const" | "enum" if value.is_object() || value.as_array().is_some_and(|values| values.iter().any(Value::is_object)) => return,
+            "const" | "enum"
+                if value.is_object() || value.as_array().is_some_and(|values| values.iter().any(Value::is_object)) =>
+            {
+                return;
+            }
             "unevaluatedProperties" if schema.contains_key("if") || schema.contains_key("dependentSchemas") => return,
             "additionalProperties" | "unevaluatedProperties" if value.is_object() => return,
             "properties" => self.properties(schema, value, part, depth),
@@ -106,25 +122,28 @@ impl Cutter<'_> {
     fn properties(&self, schema: &Map<String, Value>, named: &Value, part: &Part, depth: usize) -> Value {
         let Part::Members(wanted) = part else { return named.clone() };
         let named = named.as_object();
-        let declared = named.into_iter().flatten().filter_map(|(name, one)| {
-            part.get(name).map(|part| (name.clone(), self.schema(one, part, depth + 1)))
-        });
+        let declared = named
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, one)| part.get(name).map(|part| (name.clone(), self.schema(one, part, depth + 1))));
         // A field can be one of those that the schema has no name for.
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let unnamed = wanted.iter().filter(|(name, _)| {
             !named.is_some_and(|named| named.contains_key(&**name)) && member_of(self.document, self.document, name, 0).is_none()
         });
-        let unnamed = others.into_iter().flat_map(|others| {
-            unnamed.clone().map(|(name, part)| (name.to_string(), self.schema(others, part, depth + 1)))
-        });
+        let unnamed = others
+            .into_iter()
+            .flat_map(|others| unnamed.clone().map(|(name, part)| (name.to_string(), self.schema(others, part, depth + 1))));
         Value::Object(declared.chain(unnamed).collect())
     }
 
     fn required(&self, schema: &Map<String, Value>, names: &Value, part: &Part) -> Value {
         let tree = Required::of(self.document, &Value::Object(schema.clone())).unwrap_or_default();
-        let demanded = names.as_array().into_iter().flatten().filter(|name| {
-            name.as_str().is_some_and(|name| part.get(name).is_some_and(|part| tree.demands(name, part)))
-        });
+        let demanded = names
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|name| name.as_str().is_some_and(|name| part.get(name).is_some_and(|part| tree.demands(name, part))));
         Value::Array(demanded.cloned().collect())
     }
 
@@ -228,7 +247,9 @@ mod tests {
         for expected in ["director", "postcode", "represents the company"] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
-        for hidden in ["Share capital", "\"capital\"", "director's name", "patronymic", "marital_status", "activities", "legal_form"] {
+        for hidden in
+            ["Share capital", "\"capital\"", "director's name", "patronymic", "marital_status", "activities", "legal_form"]
+        {
             assert!(!text.contains(hidden), "{hidden}: {text}");
         }
         assert_eq!(cut["required"], json!(["tin"]));

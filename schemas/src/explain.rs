@@ -50,7 +50,9 @@ fn without_echoes(leaves: Vec<Leaf<'_>>) -> Vec<Leaf<'_>> {
         Kind::Enum { .. } | Kind::Constant { .. } => wrong_types.iter().any(|pointer| pointer == leaf.pointer()),
         Kind::UnevaluatedProperties { unexpected } => unexpected.iter().all(|name| {
             let member = format!("{}/{}", leaf.pointer(), escape(name));
-            wrong_members.iter().any(|pointer| pointer.strip_prefix(&member).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+            wrong_members
+                .iter()
+                .any(|pointer| pointer.strip_prefix(&member).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
         }),
         _ => false,
     };
@@ -106,7 +108,10 @@ fn leaves(error: ValidationError<'_>) -> Vec<Leaf<'_>> {
     let parts = error.into_parts();
     let (Kind::AnyOf { context } | Kind::OneOfNotValid { context }) = parts.kind else { return Vec::new() };
     let branches = context.into_iter().filter(|branch| !branch.is_empty());
-    best(parts.instance_path.as_str(), branches.map(|branch| without_echoes(branch.into_iter().flat_map(leaves).collect())).collect())
+    best(
+        parts.instance_path.as_str(),
+        branches.map(|branch| without_echoes(branch.into_iter().flat_map(leaves).collect())).collect(),
+    )
 }
 
 /// The branch that fits best, with what equally good branches say of the same places.

@@ -137,7 +137,11 @@ fn types_of(document: &Value, schema: &Value, depth: usize) -> Option<BTreeSet<J
     }
     for keyword in ["anyOf", "oneOf"] {
         let branches = members.get(keyword).and_then(Value::as_array);
-        narrow(branches.and_then(|branches| branches.iter().map(within).collect::<Option<Vec<_>>>()).map(|sets| sets.into_iter().flatten().collect()));
+        narrow(
+            branches
+                .and_then(|branches| branches.iter().map(within).collect::<Option<Vec<_>>>())
+                .map(|sets| sets.into_iter().flatten().collect()),
+        );
     }
     types
 }
@@ -196,9 +200,17 @@ mod tests {
         }, "$defs": { "x": { "type": "object" } } });
         let types = |name: &str| {
             let field = FieldName::new(name).expect("a field");
-            FieldShape::of(&document, &field).expect("it is there").types.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ")
+            FieldShape::of(&document, &field)
+                .expect("it is there")
+                .types
+                .iter()
+                .map(|one| one.as_str())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
-        for (name, expected) in [("a", "null integer"), ("b", "null object"), ("c", ""), ("d", "integer"), ("e", "boolean"), ("f", "string")] {
+        for (name, expected) in
+            [("a", "null integer"), ("b", "null object"), ("c", ""), ("d", "integer"), ("e", "boolean"), ("f", "string")]
+        {
             assert_eq!(types(name), expected, "{name}");
         }
     }

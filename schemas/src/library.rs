@@ -75,8 +75,9 @@ impl Library {
     fn read(&self, directory: &Path, file: &Path) -> Result<(String, Value), SchemaProblem> {
         let shown = file.strip_prefix(directory).unwrap_or(file);
         let problem = |message: String| SchemaProblem::at("", message).within(&shown.display().to_string());
-        let name = name_of(shown)
-            .ok_or_else(|| problem(format!("a schema lies in `<domain>/<entity>/v<N>/{FILE}`, in lower-case letters, digits and `-`")))?;
+        let name = name_of(shown).ok_or_else(|| {
+            problem(format!("a schema lies in `<domain>/<entity>/v<N>/{FILE}`, in lower-case letters, digits and `-`"))
+        })?;
         if self.schemas.contains_key(&name) {
             return Err(problem(format!("`{name}` is taken by a schema that is shipped: choose another domain or version")));
         }
@@ -180,7 +181,13 @@ mod tests {
         ]);
         let problems = Library::shipped().with_directory(added.path()).expect_err("five are wrong");
         let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        for expected in ["civil/person/v1/schema.json: `civil/person/v1` is taken", "nl/a/v1/schema.json: is not JSON", "nl/b/v1", "nl/c/v1#/type", "nl/schema.json: a schema lies in"] {
+        for expected in [
+            "civil/person/v1/schema.json: `civil/person/v1` is taken",
+            "nl/a/v1/schema.json: is not JSON",
+            "nl/b/v1",
+            "nl/c/v1#/type",
+            "nl/schema.json: a schema lies in",
+        ] {
             assert!(told.iter().any(|one| one.starts_with(expected)), "{expected}: {told:#?}");
         }
     }

@@ -222,7 +222,13 @@ impl Required {
     }
 
     /// `None` when the budget is used up.
-    fn learn<'a>(&mut self, document: &'a Value, schema: &'a Value, followed: &mut Vec<&'a str>, budget: &mut usize) -> Option<()> {
+    fn learn<'a>(
+        &mut self,
+        document: &'a Value,
+        schema: &'a Value,
+        followed: &mut Vec<&'a str>,
+        budget: &mut usize,
+    ) -> Option<()> {
         let Value::Object(members) = schema else { return Some(()) };
         *budget = budget.checked_sub(1)?;
         if stated_types(members).is_some_and(|types| types == ["object"]) {

@@ -86,9 +86,8 @@ impl RecordSchema {
         if selected.is_all() {
             return self.is_valid(record);
         }
-        let complete = record.as_object().is_none_or(|object| {
-            self.0.required.check(&selected.0, object, &mut Vec::new(), &mut |_| false)
-        });
+        let complete =
+            record.as_object().is_none_or(|object| self.0.required.check(&selected.0, object, &mut Vec::new(), &mut |_| false));
         complete && self.0.partial.is_valid(record)
     }
 
@@ -190,7 +189,6 @@ fn unknown_member(pointer: &str, name: &str, code: &'static str, message: &str) 
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -217,7 +215,8 @@ mod tests {
     #[test]
     fn tells_all_faults_at_once_and_where() {
         let person = shipped("civil/person/v1");
-        let faults = person.faults(&json!({ "pin": "lower", "name": { "given": 7 }, "citizenships": ["AZE", "az"], "hobby": "x" }));
+        let faults =
+            person.faults(&json!({ "pin": "lower", "name": { "given": 7 }, "citizenships": ["AZE", "az"], "hobby": "x" }));
         let mut told = told(&faults);
         told.sort_unstable();
         assert_eq!(
@@ -255,11 +254,15 @@ mod tests {
             "type": "object",
             "properties": { "home": { "anyOf": [{ "type": "null" }, { "$ref": "rabita:civil/person/v1#/$defs/address" }] } },
         }));
-        assert_eq!(told(&nullable.faults(&json!({ "home": { "region": "Bakı", "postcode": "1000" } }))), [("/home/postcode", "pattern")]);
+        assert_eq!(
+            told(&nullable.faults(&json!({ "home": { "region": "Bakı", "postcode": "1000" } }))),
+            [("/home/postcode", "pattern")]
+        );
         let neither = nullable.faults(&json!({ "home": 7 }));
         assert_eq!(told(&neither), [("/home", "type")]);
         assert_eq!(neither[0].message, "must be null or an object");
-        let owner = shipped("vehicles/vehicle/v1").faults(&json!({ "plate": "10-AB-123", "make": "A", "status": "wanted", "owner": {} }));
+        let owner =
+            shipped("vehicles/vehicle/v1").faults(&json!({ "plate": "10-AB-123", "make": "A", "status": "wanted", "owner": {} }));
         assert_eq!(told(&owner), [("/owner/pin", "required")]);
         assert_eq!(owner[0].message, "is required, or `tin`");
     }
@@ -296,9 +299,15 @@ mod tests {
         assert!(benefit.narrowed(&fields(&["status"])).is_valid(&json!({ "status": "ended" })));
         assert!(!benefit.narrowed(&fields(&["status"])).is_valid(&json!({ "status": "lost" })));
         let vehicle = shipped("vehicles/vehicle/v1");
-        assert!(vehicle.narrowed(&fields(&["owner.pin"])).is_valid(&json!({ "owner": {} })), "the owner has a TIN, which is not selected");
+        assert!(
+            vehicle.narrowed(&fields(&["owner.pin"])).is_valid(&json!({ "owner": {} })),
+            "the owner has a TIN, which is not selected"
+        );
         let inspections = vehicle.narrowed(&fields(&["inspections"]));
-        assert_eq!(told(&inspections.faults(&json!({ "inspections": [{}] }))), [("/inspections/0/inspected_on", "required"), ("/inspections/0/result", "required")]);
+        assert_eq!(
+            told(&inspections.faults(&json!({ "inspections": [{}] }))),
+            [("/inspections/0/inspected_on", "required"), ("/inspections/0/result", "required")]
+        );
     }
 
     #[test]

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn keeps_the_selected_part_and_nothing_else() {
-        let record = json!({ "pin": "1", "name": { "family": "A", "given": "B" }, "home": null, "owners": [{ "pin": "2" }], "note": {} });
+        let record =
+            json!({ "pin": "1", "name": { "family": "A", "given": "B" }, "home": null, "owners": [{ "pin": "2" }], "note": {} });
         let project = |names: &[&str]| SelectedFields::new(&fields(names)).project(&record);
         assert_eq!(project(&["name.family", "pin"]), json!({ "pin": "1", "name": { "family": "A" } }));
         assert_eq!(project(&["name"]), json!({ "name": { "family": "A", "given": "B" } }));

@@ -106,7 +106,9 @@ pub(crate) fn of_kind(kind: &Kind) -> String {
         Kind::OneOfMultipleValid { .. } => "has several of the forms of which it must have one".to_owned(),
         Kind::Not { .. } => "has a form that the schema excludes".to_owned(),
         Kind::Pattern { pattern } => format!("must match the pattern `{pattern}`"),
-        Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => "can't be compared with the schema's pattern".to_owned(),
+        Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => {
+            "can't be compared with the schema's pattern".to_owned()
+        }
         Kind::Format { format } => format!("must be {}", described(format)),
         Kind::MinLength { limit } => format!("must have at least {}", counted(*limit, "character")),
         Kind::MaxLength { limit } => format!("must have at most {}", counted(*limit, "character")),

@@ -69,7 +69,8 @@ fn invalid_examples_have_the_one_fault_that_they_name() {
         for (file, example) in examples {
             let faults = schema.faults(&example["record"]);
             let told: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
-            let expected = [(example["fault"]["pointer"].as_str().expect("a pointer"), example["fault"]["code"].as_str().expect("a code"))];
+            let expected =
+                [(example["fault"]["pointer"].as_str().expect("a pointer"), example["fault"]["code"].as_str().expect("a code"))];
             assert_eq!(told, expected, "{}: {faults:?}", file.display());
             assert!(!schema.is_valid(&example["record"]));
         }
@@ -81,7 +82,10 @@ fn every_field_says_what_it_is() {
     fn told(schema: &Value, pointer: &str) {
         for (name, one) in schema["properties"].as_object().into_iter().flatten() {
             let pointer = format!("{pointer}/{name}");
-            assert!(one.get("title").is_some() || one.get("$ref").is_some() || *one == Value::Bool(false), "{pointer} has no title");
+            assert!(
+                one.get("title").is_some() || one.get("$ref").is_some() || *one == Value::Bool(false),
+                "{pointer} has no title"
+            );
             told(one, &pointer);
             told(&one["items"], &pointer);
         }

@@ -25,7 +25,9 @@ fn scalar_schema() -> impl Strategy<Value = Value> {
         Just(json!({ "enum": ["x", 1] })),
         Just(json!({ "const": "x" })),
         Just(json!({ "type": "array", "items": { "type": "integer" } })),
-        Just(json!({ "type": "array", "items": { "type": "object", "required": ["a"], "properties": { "a": {} }, "additionalProperties": false } })),
+        Just(
+            json!({ "type": "array", "items": { "type": "object", "required": ["a"], "properties": { "a": {} }, "additionalProperties": false } })
+        ),
         Just(json!({ "type": "array", "maxItems": 1, "uniqueItems": true })),
         Just(json!({ "anyOf": [{ "type": "null" }, { "type": "string", "maxLength": 2 }] })),
         Just(json!({ "$ref": "#/$defs/pair" })),
@@ -58,15 +60,19 @@ fn joint_rule() -> impl Strategy<Value = Map<String, Value>> {
 
 fn object_schema(member: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Value> {
     let others = prop_oneof![4 => Just(json!(false)), 1 => Just(json!({ "type": "integer" })), 1 => Just(json!(true))];
-    (subset(), proptest::collection::vec(member, 4), subset(), joint_rule(), others).prop_map(|(names, schemas, required, rule, others)| {
-        let properties: Map<String, Value> = names.iter().zip(schemas).map(|(name, schema)| ((*name).to_owned(), schema)).collect();
-        let required: Vec<_> = required.into_iter().filter(|name| properties.contains_key(*name)).collect();
-        let mut schema = json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": others });
-        if let Value::Object(members) = &mut schema {
-            members.extend(rule);
-        }
-        schema
-    })
+    (subset(), proptest::collection::vec(member, 4), subset(), joint_rule(), others).prop_map(
+        |(names, schemas, required, rule, others)| {
+            let properties: Map<String, Value> =
+                names.iter().zip(schemas).map(|(name, schema)| ((*name).to_owned(), schema)).collect();
+            let required: Vec<_> = required.into_iter().filter(|name| properties.contains_key(*name)).collect();
+            let mut schema =
+                json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": others });
+            if let Value::Object(members) = &mut schema {
+                members.extend(rule);
+            }
+            schema
+        },
+    )
 }
 
 fn document() -> impl Strategy<Value = Value> {
@@ -82,8 +88,18 @@ fn document() -> impl Strategy<Value = Value> {
 
 fn record() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
-        Just(json!(null)), Just(json!("x")), Just(json!("yy")), Just(json!("xyx")), Just(json!(0)), Just(json!(1)), Just(json!(7)),
-        Just(json!(1.5)), Just(json!([])), Just(json!([1, 1])), Just(json!([{ "a": 1 }])), Just(json!(true)),
+        Just(json!(null)),
+        Just(json!("x")),
+        Just(json!("yy")),
+        Just(json!("xyx")),
+        Just(json!(0)),
+        Just(json!(1)),
+        Just(json!(7)),
+        Just(json!(1.5)),
+        Just(json!([])),
+        Just(json!([1, 1])),
+        Just(json!([{ "a": 1 }])),
+        Just(json!(true)),
     ];
     let members = |value: BoxedStrategy<Value>| {
         (subset(), proptest::collection::vec(value, 4)).prop_map(|(names, values)| {
@@ -112,20 +128,33 @@ fn mended(schema: &RecordSchema, mut record: Value, fillers: &[Value]) -> Option
 fn fields() -> impl Strategy<Value = Vec<FieldName>> {
     let field = prop_oneof![
         proptest::sample::select(NAMES.to_vec()).prop_map(str::to_owned),
-        (proptest::sample::select(NAMES.to_vec()), proptest::sample::select(NAMES.to_vec())).prop_map(|(one, other)| format!("{one}.{other}")),
+        (proptest::sample::select(NAMES.to_vec()), proptest::sample::select(NAMES.to_vec()))
+            .prop_map(|(one, other)| format!("{one}.{other}")),
     ];
     proptest::collection::vec(field.prop_map(|name| FieldName::new(&name).expect("it has the form")), 0..5)
 }
 
 fn fillers() -> impl Strategy<Value = Vec<Value>> {
-    proptest::collection::vec(record().prop_flat_map(|other| prop_oneof![
-        Just(other), Just(json!("x")), Just(json!(1)), Just(json!(null)), Just(json!([])), Just(json!({})), Just(json!({ "a": "x" })),
-    ]), 6)
+    proptest::collection::vec(
+        record().prop_flat_map(|other| {
+            prop_oneof![
+                Just(other),
+                Just(json!("x")),
+                Just(json!(1)),
+                Just(json!(null)),
+                Just(json!([])),
+                Just(json!({})),
+                Just(json!({ "a": "x" })),
+            ]
+        }),
+        6,
+    )
 }
 
 /// Without the members that a closed object of the old schema has no name for.
 fn as_an_old_reader_sees(schema: &Value, document: &Value, record: &Value) -> Value {
-    let schema = schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))).unwrap_or(schema);
+    let schema =
+        schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))).unwrap_or(schema);
     let branches: Vec<&Value> = schema["oneOf"].as_array().into_iter().flatten().collect();
     let object = branches.into_iter().find(|branch| branch["type"] == "object").unwrap_or(schema);
     match record {
@@ -133,10 +162,14 @@ fn as_an_old_reader_sees(schema: &Value, document: &Value, record: &Value) -> Va
             members
                 .iter()
                 .filter(|(name, _)| object["additionalProperties"] != json!(false) || object["properties"].get(*name).is_some())
-                .map(|(name, value)| (name.clone(), as_an_old_reader_sees(object["properties"].get(name).unwrap_or(&Value::Null), document, value)))
+                .map(|(name, value)| {
+                    (name.clone(), as_an_old_reader_sees(object["properties"].get(name).unwrap_or(&Value::Null), document, value))
+                })
                 .collect(),
         ),
-        Value::Array(items) => Value::Array(items.iter().map(|item| as_an_old_reader_sees(&object["items"], document, item)).collect()),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| as_an_old_reader_sees(&object["items"], document, item)).collect())
+        }
         other => other.clone(),
     }
 }
@@ -241,17 +274,21 @@ proptest! {
 fn blended(old: &Value, new: &Value, keeps: [bool; 6]) -> Value {
     let mut blend = old.clone();
     for (keep, name) in keeps.iter().zip(NAMES) {
-        if let (false, Some(schema), Some(properties)) = (keep, new["properties"].get(name), blend["properties"].as_object_mut()) {
+        if let (false, Some(schema), Some(properties)) = (keep, new["properties"].get(name), blend["properties"].as_object_mut())
+        {
             properties.insert(name.to_owned(), schema.clone());
         }
     }
     if !keeps[4] {
         let names = new["required"].as_array().into_iter().flatten();
-        let named: Vec<_> = names.filter(|name| blend["properties"].get(name.as_str().unwrap_or_default()).is_some()).cloned().collect();
+        let named: Vec<_> =
+            names.filter(|name| blend["properties"].get(name.as_str().unwrap_or_default()).is_some()).cloned().collect();
         blend["required"] = Value::Array(named);
     }
     if !keeps[5] {
-        for keyword in ["anyOf", "oneOf", "allOf", "if", "then", "else", "not", "dependentRequired", "minProperties", "additionalProperties"] {
+        for keyword in
+            ["anyOf", "oneOf", "allOf", "if", "then", "else", "not", "dependentRequired", "minProperties", "additionalProperties"]
+        {
             if let Some(rule) = new.get(keyword) {
                 blend[keyword] = rule.clone();
             }
@@ -263,21 +300,59 @@ fn blended(old: &Value, new: &Value, keeps: [bool; 6]) -> Value {
 /// Small schemas that differ from each other by one rule or two.
 fn small_schemas() -> Vec<Value> {
     let mut schemas = vec![
-        json!(true), json!(false), json!({}), json!({ "type": "string" }), json!({ "type": ["string", "null"] }), json!({ "type": "integer" }),
-        json!({ "type": "number" }), json!({ "type": ["integer", "string", "object"] }), json!({ "enum": ["x"] }), json!({ "enum": ["x", "yy"] }),
-        json!({ "enum": ["x", 1, null] }), json!({ "const": "x" }), json!({ "const": 1 }), json!({ "const": "x", "enum": ["x", "yy"] }),
-        json!({ "maxLength": 1 }), json!({ "maxLength": 2 }), json!({ "minLength": 1 }), json!({ "minLength": 2 }), json!({ "minimum": 0 }),
-        json!({ "minimum": 1 }), json!({ "exclusiveMinimum": 1 }), json!({ "maximum": 1 }), json!({ "exclusiveMaximum": 7 }), json!({ "multipleOf": 7 }),
-        json!({ "pattern": "^x$" }), json!({ "pattern": "^y" }), json!({ "format": "date" }), json!({ "not": { "type": "string" } }),
-        json!({ "items": { "type": "integer" } }), json!({ "items": { "type": "number" } }), json!({ "items": false }), json!({ "minItems": 1 }),
-        json!({ "maxItems": 1 }), json!({ "uniqueItems": true }), json!({ "prefixItems": [{ "const": 1 }], "items": false }),
-        json!({ "anyOf": [{ "type": "null" }, { "type": "string" }] }), json!({ "anyOf": [{ "type": "string" }] }),
-        json!({ "oneOf": [{ "minimum": 1 }, { "type": "integer" }] }), json!({ "allOf": [{ "type": "string" }] }), json!({ "minProperties": 2 }),
-        json!({ "maxProperties": 1 }), json!({ "dependentRequired": { "a": ["b"] } }), json!({ "propertyNames": { "enum": ["a"] } }),
+        json!(true),
+        json!(false),
+        json!({}),
+        json!({ "type": "string" }),
+        json!({ "type": ["string", "null"] }),
+        json!({ "type": "integer" }),
+        json!({ "type": "number" }),
+        json!({ "type": ["integer", "string", "object"] }),
+        json!({ "enum": ["x"] }),
+        json!({ "enum": ["x", "yy"] }),
+        json!({ "enum": ["x", 1, null] }),
+        json!({ "const": "x" }),
+        json!({ "const": 1 }),
+        json!({ "const": "x", "enum": ["x", "yy"] }),
+        json!({ "maxLength": 1 }),
+        json!({ "maxLength": 2 }),
+        json!({ "minLength": 1 }),
+        json!({ "minLength": 2 }),
+        json!({ "minimum": 0 }),
+        json!({ "minimum": 1 }),
+        json!({ "exclusiveMinimum": 1 }),
+        json!({ "maximum": 1 }),
+        json!({ "exclusiveMaximum": 7 }),
+        json!({ "multipleOf": 7 }),
+        json!({ "pattern": "^x$" }),
+        json!({ "pattern": "^y" }),
+        json!({ "format": "date" }),
+        json!({ "not": { "type": "string" } }),
+        json!({ "items": { "type": "integer" } }),
+        json!({ "items": { "type": "number" } }),
+        json!({ "items": false }),
+        json!({ "minItems": 1 }),
+        json!({ "maxItems": 1 }),
+        json!({ "uniqueItems": true }),
+        json!({ "prefixItems": [{ "const": 1 }], "items": false }),
+        json!({ "anyOf": [{ "type": "null" }, { "type": "string" }] }),
+        json!({ "anyOf": [{ "type": "string" }] }),
+        json!({ "oneOf": [{ "minimum": 1 }, { "type": "integer" }] }),
+        json!({ "allOf": [{ "type": "string" }] }),
+        json!({ "minProperties": 2 }),
+        json!({ "maxProperties": 1 }),
+        json!({ "dependentRequired": { "a": ["b"] } }),
+        json!({ "propertyNames": { "enum": ["a"] } }),
         json!({ "anyOf": [{ "properties": { "a": {} }, "required": ["a"], "additionalProperties": false }, { "properties": { "b": {} }, "additionalProperties": false }] }),
     ];
     for others in [json!(true), json!(false), json!({ "type": "string" })] {
-        for properties in [json!({}), json!({ "a": {} }), json!({ "a": { "type": "string" } }), json!({ "a": { "enum": ["x", 1] }, "b": {} }), json!({ "b": { "type": "integer" } })] {
+        for properties in [
+            json!({}),
+            json!({ "a": {} }),
+            json!({ "a": { "type": "string" } }),
+            json!({ "a": { "enum": ["x", 1] }, "b": {} }),
+            json!({ "b": { "type": "integer" } }),
+        ] {
             for required in [json!([]), json!(["a"]), json!(["a", "b"])] {
                 schemas.push(json!({ "properties": properties, "required": required, "additionalProperties": others }));
             }
@@ -289,8 +364,11 @@ fn small_schemas() -> Vec<Value> {
         schema
     };
     schemas.extend([
-        closed(json!({ "minProperties": 1 })), closed(json!({ "maxProperties": 0 })), closed(json!({ "not": { "required": ["a"] } })),
-        closed(json!({ "dependentRequired": { "a": ["b"] } })), closed(json!({ "anyOf": [{ "required": ["a"] }, { "required": ["b"] }] })),
+        closed(json!({ "minProperties": 1 })),
+        closed(json!({ "maxProperties": 0 })),
+        closed(json!({ "not": { "required": ["a"] } })),
+        closed(json!({ "dependentRequired": { "a": ["b"] } })),
+        closed(json!({ "anyOf": [{ "required": ["a"] }, { "required": ["b"] }] })),
         closed(json!({ "if": { "required": ["b"] }, "then": { "required": ["a"] } })),
     ]);
     schemas
@@ -298,15 +376,31 @@ fn small_schemas() -> Vec<Value> {
 
 fn small_values() -> Vec<Value> {
     let mut values = vec![
-        json!(null), json!(true), json!("x"), json!("yy"), json!(""), json!("2024-02-29"), json!(-1), json!(0), json!(1), json!(7), json!(1.5),
-        json!([]), json!([1]), json!([1, 1]), json!([1.5, 2]), json!(["x"]),
+        json!(null),
+        json!(true),
+        json!("x"),
+        json!("yy"),
+        json!(""),
+        json!("2024-02-29"),
+        json!(-1),
+        json!(0),
+        json!(1),
+        json!(7),
+        json!(1.5),
+        json!([]),
+        json!([1]),
+        json!([1, 1]),
+        json!([1.5, 2]),
+        json!(["x"]),
     ];
     let members = [None, Some(json!("x")), Some(json!(1)), Some(json!(null))];
     for a in &members {
         for b in &members {
             for c in &members[..2] {
-                let object: Map<String, Value> =
-                    [("a", a), ("b", b), ("c", c)].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
+                let object: Map<String, Value> = [("a", a), ("b", b), ("c", c)]
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+                    .collect();
                 values.push(Value::Object(object));
             }
         }

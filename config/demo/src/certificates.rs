@@ -107,8 +107,7 @@ fn write_leaf(
 ) -> Result<Identity, DemoError> {
     let key = new_key(name)?;
     let certificate = params.signed_by(&key, issuer).map_err(|source| DemoError::Certificate { name, source })?;
-    let identity =
-        Identity { certificate: directory.join(format!("{name}.pem")), key: directory.join(format!("{name}.key")) };
+    let identity = Identity { certificate: directory.join(format!("{name}.pem")), key: directory.join(format!("{name}.key")) };
     files::write(&identity.certificate, certificate.pem().as_bytes())?;
     files::write_secret(&identity.key, key.serialize_pem().as_bytes())?;
     Ok(identity)

@@ -44,14 +44,45 @@ pub struct Founder {
 const FORMS: &[(&str, usize)] = &[("MMC", 820), ("FS", 960), ("QSC", 985), ("ASC", 1000)];
 
 const ACTIVITIES: &[(&str, &str)] = &[
-    ("47.11", "Ərzaq mağazaları"), ("45.20", "Avtomobillərin təmiri"), ("56.10", "Restoranlar"), ("41.20", "Tikinti"),
-    ("62.01", "Proqramlaşdırma"), ("49.41", "Yük daşıma"), ("01.13", "Tərəvəzçilik"), ("01.21", "Üzümçülük"),
-    ("10.71", "Çörəkçilik"), ("85.59", "Tədris mərkəzləri"), ("96.02", "Bərbərxanalar"), ("13.92", "Xalçaçılıq"),
+    ("47.11", "Ərzaq mağazaları"),
+    ("45.20", "Avtomobillərin təmiri"),
+    ("56.10", "Restoranlar"),
+    ("41.20", "Tikinti"),
+    ("62.01", "Proqramlaşdırma"),
+    ("49.41", "Yük daşıma"),
+    ("01.13", "Tərəvəzçilik"),
+    ("01.21", "Üzümçülük"),
+    ("10.71", "Çörəkçilik"),
+    ("85.59", "Tədris mərkəzləri"),
+    ("96.02", "Bərbərxanalar"),
+    ("13.92", "Xalçaçılıq"),
 ];
 
 const WORDS: &[&str] = &[
-    "Xəzər", "Qala", "Nar", "İpək Yolu", "Günəş", "Çinar", "Şahdağ", "Kəpəz", "Göyçay", "Zirvə", "Araz", "Bahar",
-    "Turan", "Səma", "Dəniz", "Ulduz", "Yaşıl Dünya", "Körpü", "Atlas", "Səhənd", "Odlar", "Abşeron", "Buta", "Zəfəran",
+    "Xəzər",
+    "Qala",
+    "Nar",
+    "İpək Yolu",
+    "Günəş",
+    "Çinar",
+    "Şahdağ",
+    "Kəpəz",
+    "Göyçay",
+    "Zirvə",
+    "Araz",
+    "Bahar",
+    "Turan",
+    "Səma",
+    "Dəniz",
+    "Ulduz",
+    "Yaşıl Dünya",
+    "Körpü",
+    "Atlas",
+    "Səhənd",
+    "Odlar",
+    "Abşeron",
+    "Buta",
+    "Zəfəran",
 ];
 
 /// Makes the companies that these people direct, in the order of their numbers; the same ones from the same seed.

@@ -42,11 +42,7 @@ pub fn router(companies: Vec<Company>, secret: String, seed: u64) -> Router {
         .route("/api/v2/taxpayers/{tin}", get(one))
         .route("/api/v2/taxpayers/{tin}/account", get(account))
         .layer(middleware::from_fn_with_state(Arc::clone(&service), with_token));
-    Router::new()
-        .route("/oauth/token", post(token))
-        .route("/health", get(async || "OK"))
-        .merge(guarded)
-        .with_state(service)
+    Router::new().route("/oauth/token", post(token)).route("/health", get(async || "OK")).merge(guarded).with_state(service)
 }
 
 #[derive(Deserialize)]
@@ -76,9 +72,7 @@ async fn token(State(service): State<Arc<Service>>, Form(ask): Form<TokenAsk>) -
 async fn with_token(State(service): State<Arc<Service>>, headers: HeaderMap, request: Request, next: Next) -> Response {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = shown.and_then(|shown| shown.strip_prefix("Bearer "));
-    let is_known = token.is_some_and(|token| {
-        service.tokens.lock().unwrap_or_else(PoisonError::into_inner).given.contains(token)
-    });
+    let is_known = token.is_some_and(|token| service.tokens.lock().unwrap_or_else(PoisonError::into_inner).given.contains(token));
     if is_known {
         next.run(request).await
     } else {
@@ -114,8 +108,7 @@ async fn list(State(service): State<Arc<Service>>, Query(ask): Query<ListAsk>) -
             && ask.status.as_ref().is_none_or(|asked| asked == status(company))
     };
     let found: Vec<&Company> = service.companies.iter().filter(is_asked).collect();
-    let shown: Vec<Value> =
-        found.iter().skip((page - 1).saturating_mul(size)).take(size).map(|company| whole(company)).collect();
+    let shown: Vec<Value> = found.iter().skip((page - 1).saturating_mul(size)).take(size).map(|company| whole(company)).collect();
     let paging = json!({ "page": page, "pageSize": size, "totalItems": found.len(), "totalPages": found.len().div_ceil(size) });
     Json(json!({ "data": shown, "paging": paging })).into_response()
 }

@@ -61,7 +61,8 @@ fn put_in(content: &str, replaced: &[(&str, SocketAddr)]) -> String {
     let mut written = String::with_capacity(content.len());
     let mut rest = content;
     loop {
-        let next = replaced.iter().filter_map(|(usual, own)| rest.find(usual).map(|at| (at, usual, own))).min_by_key(|found| found.0);
+        let next =
+            replaced.iter().filter_map(|(usual, own)| rest.find(usual).map(|at| (at, usual, own))).min_by_key(|found| found.0);
         let Some((at, usual, own)) = next else {
             written.push_str(rest);
             return written;
@@ -122,7 +123,8 @@ mod tests {
 
     #[test]
     fn an_address_that_looks_like_a_usual_one_is_not_replaced_again() {
-        let addresses = [("127.0.0.1:1", SocketAddr::from(([127, 0, 0, 1], 2))), ("127.0.0.1:2", SocketAddr::from(([127, 0, 0, 1], 3)))];
+        let addresses =
+            [("127.0.0.1:1", SocketAddr::from(([127, 0, 0, 1], 2))), ("127.0.0.1:2", SocketAddr::from(([127, 0, 0, 1], 3)))];
         assert_eq!(put_in("a 127.0.0.1:1 b 127.0.0.1:2", &addresses), "a 127.0.0.1:2 b 127.0.0.1:3");
     }
 }

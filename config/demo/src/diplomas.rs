@@ -25,20 +25,37 @@ pub struct Diploma {
 }
 
 const SCHOOLS: &[(&str, &str)] = &[
-    ("1006", "6 nömrəli tam orta məktəb"), ("1023", "23 nömrəli tam orta məktəb"), ("1132", "132-134 nömrəli liseykompleks"),
-    ("1190", "190 nömrəli tam orta məktəb"), ("1287", "287 nömrəli Zəkalar liseyi"),
+    ("1006", "6 nömrəli tam orta məktəb"),
+    ("1023", "23 nömrəli tam orta məktəb"),
+    ("1132", "132-134 nömrəli liseykompleks"),
+    ("1190", "190 nömrəli tam orta məktəb"),
+    ("1287", "287 nömrəli Zəkalar liseyi"),
 ];
 
 const COLLEGES: &[(&str, &str)] = &[("3011", "Sənaye Texnologiyaları Peşə Liseyi"), ("3017", "Tikinti Peşə Məktəbi")];
 
 const UNIVERSITIES: &[(&str, &str)] = &[
-    ("5001", "Nümunə Dövlət Universiteti"), ("5002", "Xəzəryanı Texniki Universitet"), ("5003", "Cənub Pedaqoji Universiteti"),
-    ("5004", "Şərq Tibb Universiteti"), ("5005", "Gəncəbasar Aqrar Universiteti"), ("5006", "İqtisadiyyat Akademiyası"),
+    ("5001", "Nümunə Dövlət Universiteti"),
+    ("5002", "Xəzəryanı Texniki Universitet"),
+    ("5003", "Cənub Pedaqoji Universiteti"),
+    ("5004", "Şərq Tibb Universiteti"),
+    ("5005", "Gəncəbasar Aqrar Universiteti"),
+    ("5006", "İqtisadiyyat Akademiyası"),
 ];
 
 const SPECIALITIES: &[&str] = &[
-    "Hüquqşünaslıq", "Mühasibat uçotu və audit", "Kompüter elmləri", "İbtidai sinif müəllimliyi", "Müalicə işi",
-    "Neft-qaz mühəndisliyi", "Aqronomluq", "Filologiya", "Memarlıq", "Beynəlxalq münasibətlər", "Dizayn", "Baytarlıq",
+    "Hüquqşünaslıq",
+    "Mühasibat uçotu və audit",
+    "Kompüter elmləri",
+    "İbtidai sinif müəllimliyi",
+    "Müalicə işi",
+    "Neft-qaz mühəndisliyi",
+    "Aqronomluq",
+    "Filologiya",
+    "Memarlıq",
+    "Beynəlxalq münasibətlər",
+    "Dizayn",
+    "Baytarlıq",
 ];
 
 /// Makes the diplomas of these people, in the order of their numbers; the same ones from the same seed.

@@ -79,10 +79,7 @@ const DEFINITION: &str = "
 ";
 
 fn shown(people: &People) -> Parcel {
-    let owners: Vec<Share> = people
-        .by_pin(HEROINE)
-        .map(|owner| both_halves(people, owner))
-        .unwrap_or_default();
+    let owners: Vec<Share> = people.by_pin(HEROINE).map(|owner| both_halves(people, owner)).unwrap_or_default();
     Parcel {
         number: SHOWN_PARCEL.into(),
         kind: 3,

@@ -38,12 +38,28 @@ pub struct Inspection {
 }
 
 const MODELS: &[(&str, &str, i32)] = &[
-    ("LADA", "Priora", 1596), ("LADA", "Niva", 1690), ("VAZ", "2107", 1568), ("GAZ", "Volqa 3110", 2445),
-    ("HYUNDAI", "Elantra", 1591), ("HYUNDAI", "Accent", 1396), ("KIA", "Rio", 1396), ("KIA", "Sportage", 1999),
-    ("TOYOTA", "Corolla", 1598), ("TOYOTA", "Camry", 2494), ("TOYOTA", "Prius", 1798), ("CHEVROLET", "Cobalt", 1485),
-    ("CHEVROLET", "Cruze", 1796), ("MERCEDES-BENZ", "E 220", 2148), ("MERCEDES-BENZ", "C 180", 1595),
-    ("BMW", "520", 1995), ("OPEL", "Astra", 1598), ("NISSAN", "Sunny", 1498), ("FORD", "Transit", 2198),
-    ("MITSUBISHI", "Pajero", 2972), ("KHAZAR", "SD", 1761), ("BYD", "Song Plus", 0),
+    ("LADA", "Priora", 1596),
+    ("LADA", "Niva", 1690),
+    ("VAZ", "2107", 1568),
+    ("GAZ", "Volqa 3110", 2445),
+    ("HYUNDAI", "Elantra", 1591),
+    ("HYUNDAI", "Accent", 1396),
+    ("KIA", "Rio", 1396),
+    ("KIA", "Sportage", 1999),
+    ("TOYOTA", "Corolla", 1598),
+    ("TOYOTA", "Camry", 2494),
+    ("TOYOTA", "Prius", 1798),
+    ("CHEVROLET", "Cobalt", 1485),
+    ("CHEVROLET", "Cruze", 1796),
+    ("MERCEDES-BENZ", "E 220", 2148),
+    ("MERCEDES-BENZ", "C 180", 1595),
+    ("BMW", "520", 1995),
+    ("OPEL", "Astra", 1598),
+    ("NISSAN", "Sunny", 1498),
+    ("FORD", "Transit", 2198),
+    ("MITSUBISHI", "Pajero", 2972),
+    ("KHAZAR", "SD", 1761),
+    ("BYD", "Song Plus", 0),
 ];
 
 const COLOURS: &[&str] = &["01", "02", "03", "04", "05", "06", "07", "08"];

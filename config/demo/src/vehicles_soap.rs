@@ -188,9 +188,11 @@ mod tests {
 
     #[test]
     fn finds_by_owner_and_in_pages() {
-        let of_owner = ask("p&amp;ss", &format!("<FindVehicles><OwnerFin>{HEROINE}</OwnerFin></FindVehicles>")).expect("vehicles");
+        let of_owner =
+            ask("p&amp;ss", &format!("<FindVehicles><OwnerFin>{HEROINE}</OwnerFin></FindVehicles>")).expect("vehicles");
         assert!(of_owner.contains("<Total>1</Total>"));
-        let page = |number| ask("p&amp;ss", &format!("<FindVehicles><PageSize>2</PageSize><PageNo>{number}</PageNo></FindVehicles>"));
+        let page =
+            |number| ask("p&amp;ss", &format!("<FindVehicles><PageSize>2</PageSize><PageNo>{number}</PageNo></FindVehicles>"));
         assert_eq!(page(1).expect("a page").matches("<Vehicle ").count(), 2);
         assert_ne!(page(1), page(2));
     }

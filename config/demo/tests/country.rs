@@ -60,16 +60,21 @@ async fn the_registers_hold_together() {
     let count = async |connection: &mut SqliteConnection, query: &'static str| -> i64 {
         sqlx::query(query).fetch_one(connection).await.expect("a count").get(0)
     };
-    let homeless = count(&mut connection, "SELECT COUNT(*) FROM CITIZENS c LEFT JOIN UNVANLAR u ON u.ID = c.UNVAN_ID WHERE u.ID IS NULL").await;
+    let homeless =
+        count(&mut connection, "SELECT COUNT(*) FROM CITIZENS c LEFT JOIN UNVANLAR u ON u.ID = c.UNVAN_ID WHERE u.ID IS NULL")
+            .await;
     assert_eq!(homeless, 0);
-    let nowhere = count(&mut connection, "SELECT COUNT(*) FROM UNVANLAR u LEFT JOIN RAYONLAR r ON r.KOD = u.RAYON WHERE r.KOD IS NULL").await;
+    let nowhere =
+        count(&mut connection, "SELECT COUNT(*) FROM UNVANLAR u LEFT JOIN RAYONLAR r ON r.KOD = u.RAYON WHERE r.KOD IS NULL")
+            .await;
     assert_eq!(nowhere, 0);
     let children = count(&mut connection, "SELECT COUNT(*) FROM USHAQLAR JOIN CITIZENS ON FIN = USHAQ_FIN").await;
     assert!(children > 1_000, "{children}");
 
     let land = country.directory.join("registers/land.db");
     let mut connection = SqliteConnection::connect(&format!("sqlite:{}", land.display())).await.expect("the register");
-    let lost = count(&mut connection, "SELECT COUNT(*) FROM EMLAK e LEFT JOIN SAHIBLER s USING (REYESTR_NO) WHERE s.FIN IS NULL").await;
+    let lost =
+        count(&mut connection, "SELECT COUNT(*) FROM EMLAK e LEFT JOIN SAHIBLER s USING (REYESTR_NO) WHERE s.FIN IS NULL").await;
     assert_eq!(lost, 0);
 }
 

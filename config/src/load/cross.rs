@@ -42,7 +42,10 @@ impl Loader<'_> {
                 }
                 let identity = format!(
                     "{:?}{:?}{:?}{:?}",
-                    certificate.fingerprint(), certificate.dns, certificate.uri, certificate.common_name
+                    certificate.fingerprint(),
+                    certificate.dns,
+                    certificate.uri,
+                    certificate.common_name
                 );
                 if let Some(other) = seen.insert(identity, system.is.system.to_string()) {
                     let message = format!("the same certificate is that of `{other}` already");
@@ -92,7 +95,10 @@ impl Loader<'_> {
     fn check_purposes(&mut self, grant: &Grant, place: &str, known: &[&str], document: &Document) {
         let PurposesGranted::Some(purposes) = &grant.purposes else { return };
         if purposes.is_empty() {
-            self.find(document, Finding::new(format!("{place}/purposes"), "a grant without a purpose permits nothing; `any` permits every one"));
+            self.find(
+                document,
+                Finding::new(format!("{place}/purposes"), "a grant without a purpose permits nothing; `any` permits every one"),
+            );
         }
         for (at, purpose) in purposes.iter().enumerate() {
             self.require(&format!("{place}/purposes/{at}"), "purpose", purpose.as_str(), known, document);
@@ -123,7 +129,8 @@ impl Loader<'_> {
                 Operation::Delete => operations.delete.is_some(),
             };
             if !offered {
-                let message = format!("the manifest of `{}` does not offer {operation} for `{}`", registry.manifest.registry, grant.entity);
+                let message =
+                    format!("the manifest of `{}` does not offer {operation} for `{}`", registry.manifest.registry, grant.entity);
                 self.find(document, Finding::warning(format!("{place}/operations/{at}"), message));
             }
         }

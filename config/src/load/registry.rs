@@ -53,7 +53,13 @@ impl Loader<'_> {
             .collect()
     }
 
-    fn registry(&mut self, document: &Document, manifest: &Manifest, library: &Library, compiled: &mut Compiled) -> Option<Registry> {
+    fn registry(
+        &mut self,
+        document: &Document,
+        manifest: &Manifest,
+        library: &Library,
+        compiled: &mut Compiled,
+    ) -> Option<Registry> {
         let kind = self.kind(document, manifest);
         let schemas = self.schemas(document, manifest, library, compiled);
         self.check_tests(document, manifest);
@@ -89,7 +95,8 @@ impl Loader<'_> {
             match entity.get("from") {
                 Some(from) => holds &= self.hold(document, &format!("{place}/from"), from, &entity_schema),
                 None => {
-                    let message = format!("`from` is missing: it says where the records are, in the words of kind `{}`", kind.name());
+                    let message =
+                        format!("`from` is missing: it says where the records are, in the words of kind `{}`", kind.name());
                     self.find(document, Finding::at_name(place, message));
                     holds = false;
                 }
@@ -172,7 +179,10 @@ impl Loader<'_> {
         for (name, rule) in &entity.fields {
             let binary = matches!(rule, rabita_sdk::manifest::Field::Rule(rule) if rule.binary.is_some());
             if !binary && schema.field(name).is_none() {
-                let mut finding = Finding::at_name(format!("{place}/fields/{}", token(name.as_str())), format!("the schema has no field `{name}`"));
+                let mut finding = Finding::at_name(
+                    format!("{place}/fields/{}", token(name.as_str())),
+                    format!("the schema has no field `{name}`"),
+                );
                 finding.instead = likely(name.as_str(), leaves.iter().map(FieldName::as_str)).map(str::to_owned);
                 self.find(document, finding);
             }
@@ -201,12 +211,19 @@ impl Loader<'_> {
                 _ => {}
             }
             if test.legacy.is_none() && !test.live {
-                self.find(document, Finding::new(&place, "a test holds of a stand-in (`legacy`), of the real registry (`live: true`), or of both"));
+                self.find(
+                    document,
+                    Finding::new(
+                        &place,
+                        "a test holds of a stand-in (`legacy`), of the real registry (`live: true`), or of both",
+                    ),
+                );
             }
             if test.read.is_some() == test.search.is_some() && test.change.is_none() {
                 self.find(document, Finding::new(&place, "a test asks one thing: `read` or `search`"));
             }
-            let expectations = [test.expect.is_some(), test.expect_includes.is_some(), test.expect_absent, test.expect_error.is_some()];
+            let expectations =
+                [test.expect.is_some(), test.expect_includes.is_some(), test.expect_absent, test.expect_error.is_some()];
             if expectations.iter().filter(|given| **given).count() != 1 {
                 let message = "a test expects one thing: `expect`, `expect_includes`, `expect_absent` or `expect_error`";
                 self.find(document, Finding::new(&place, message));

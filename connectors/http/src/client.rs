@@ -121,9 +121,8 @@ impl Client {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let (deadline, changes) = (call.deadline, ask.changes);
         let chunks = try_unfold(response, move |mut response| async move {
-            let chunk = within(deadline, async {
-                response.chunk().await.map_err(|error| transport::within_answer(&error, changes))
-            });
+            let chunk =
+                within(deadline, async { response.chunk().await.map_err(|error| transport::within_answer(&error, changes)) });
             Ok(chunk.await?.map(|chunk| (chunk, response)))
         });
         Ok(Streaming { status, headers, chunks: Box::pin(chunks) })
@@ -298,4 +297,3 @@ fn base(settings: &Settings, secrets: &dyn Secrets) -> Result<Url, OpenError> {
     }
     Ok(url)
 }
-

@@ -38,9 +38,8 @@ impl Credentials {
             let bare = base.set_username("").and_then(|()| base.set_password(None));
             bare.map_err(|()| OpenError("url: this is no address".to_owned()))?;
         }
-        let lookup = |secret: &SecretRef, at: &str| {
-            secrets.resolve(secret).map_err(|missing| OpenError(format!("auth.{at}: {missing}")))
-        };
+        let lookup =
+            |secret: &SecretRef, at: &str| secrets.resolve(secret).map_err(|missing| OpenError(format!("auth.{at}: {missing}")));
         match &settings.auth {
             None => {}
             Some(Auth::Basic(auth)) => {

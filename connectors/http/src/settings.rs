@@ -273,9 +273,9 @@ fn check_url(url: &str, pointer: &str, findings: &mut Vec<Finding>) {
         Err(error) => Some(format!("this is no address: {error}")),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => Some("the address must be http or https".to_owned()),
         Ok(url) if url.fragment().is_some() => Some("an address of a registry has no `#` part".to_owned()),
-        Ok(url) if url.password().is_some() => {
-            Some("a password does not stand in the open: use `auth: { basic: ... }`, or give the whole address as a secret".to_owned())
-        }
+        Ok(url) if url.password().is_some() => Some(
+            "a password does not stand in the open: use `auth: { basic: ... }`, or give the whole address as a secret".to_owned(),
+        ),
         Ok(_) => None,
     };
     findings.extend(wrong.map(|message| Finding::new(pointer, message)));

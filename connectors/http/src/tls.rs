@@ -18,12 +18,7 @@ use crate::settings::{Tls, TlsVersion};
 ///
 /// # Errors
 /// When a file or secret is missing, or is not what it should be.
-pub async fn client_config(
-    tls: &Tls,
-    https: bool,
-    secrets: &dyn Secrets,
-    directory: &Path,
-) -> Result<ClientConfig, OpenError> {
+pub async fn client_config(tls: &Tls, https: bool, secrets: &dyn Secrets, directory: &Path) -> Result<ClientConfig, OpenError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let versions: &[_] = match tls.min_version {
         TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],

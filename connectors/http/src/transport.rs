@@ -79,10 +79,7 @@ fn is_broken(error: &reqwest::Error) -> bool {
         cause.downcast_ref::<hyper::Error>().is_some_and(|error| {
             error.is_incomplete_message() || error.is_closed() || error.is_canceled() || error.is_body_write_aborted()
         }) || cause.downcast_ref::<io::Error>().is_some_and(|error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
-            )
+            matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe)
         })
     })
 }

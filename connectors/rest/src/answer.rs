@@ -60,9 +60,7 @@ impl Statuses {
             _ => format!("status {status}"),
         };
         match meaning {
-            Meaning::Refused | Meaning::Conflict | Meaning::Absent => {
-                Failure::Refused { detail, reason: self.reason(answer) }
-            }
+            Meaning::Refused | Meaning::Conflict | Meaning::Absent => Failure::Refused { detail, reason: self.reason(answer) },
             Meaning::Unavailable => Failure::Unavailable { detail, retry_after: answer.retry_after() },
             Meaning::Unknown => Failure::Unknown { detail },
             Meaning::Malformed | Meaning::Ok => Failure::malformed(detail),
@@ -123,9 +121,8 @@ pub fn json(answer: &Incoming) -> Result<Legacy, Failure> {
     }
     let text = answer.text()?;
     // The parser's own words may quote the answer.
-    serde_json::from_str(&text).map_err(|error| {
-        Failure::malformed(format!("the answer is no JSON at line {}, column {}", error.line(), error.column()))
-    })
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::malformed(format!("the answer is no JSON at line {}, column {}", error.line(), error.column())))
 }
 
 /// The one record in an answer; `None` when null stands in its place.
@@ -163,7 +160,8 @@ pub fn records(whole: &mut Legacy, at: &Dotted, absent: AbsentRecords) -> Result
 
 fn is_json(media_type: &str) -> bool {
     let lower = media_type.to_ascii_lowercase();
-    matches!(lower.as_str(), "application/json" | "text/json" | "text/plain" | "application/octet-stream") || lower.ends_with("+json")
+    matches!(lower.as_str(), "application/json" | "text/json" | "text/plain" | "application/octet-stream")
+        || lower.ends_with("+json")
 }
 
 #[cfg(test)]
@@ -189,8 +187,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_a_code_and_never_a_text() {
-        let statuses =
-            Statuses::new(&Errors { refused_code: Some("error.code".to_owned()), statuses: BTreeMap::new() });
+        let statuses = Statuses::new(&Errors { refused_code: Some("error.code".to_owned()), statuses: BTreeMap::new() });
         let reason = |body: &'static str| {
             let answer = Incoming { status: status(422), headers: http::HeaderMap::new(), body: body.into() };
             match statuses.failure(Meaning::Refused, &answer) {

@@ -13,19 +13,14 @@ impl Rest {
     /// Sends a change, once.
     pub(crate) async fn change(&self, plan: &Plan, change: Change, call: &Call) -> Result<Applied, Failure> {
         let kind = change.kind;
-        let how = plan
-            .change(kind)
-            .ok_or_else(|| Failure::unsupported(format!("this entity has no `{}`", kind.operation())))?;
+        let how = plan.change(kind).ok_or_else(|| Failure::unsupported(format!("this entity has no `{}`", kind.operation())))?;
         let headers = self.change_headers(plan, how, &change)?;
         let path = how.path.fill(&change.key)?;
         let body = match kind {
             ChangeKind::Delete => None,
             _ => Some(body(how, change.values)?.into()),
         };
-        let answer = self
-            .client
-            .send(Outgoing { method: how.method.clone(), path, headers, body, changes: true }, call)
-            .await?;
+        let answer = self.client.send(Outgoing { method: how.method.clone(), path, headers, body, changes: true }, call).await?;
         match (self.statuses.of_change(answer.status), kind) {
             (Meaning::Ok, _) => Ok(Applied::Done),
             (Meaning::Conflict, _) => Ok(Applied::Conflict),

@@ -175,7 +175,8 @@ fn check_paging(spec: &EntitySpec, search: &SearchAt, findings: &mut Vec<Finding
     if let Some(beside) = beside
         && search.records.is_empty()
     {
-        let message = "where the whole answer is the list of records, nothing can stand beside it: say `records`, or leave this out";
+        let message =
+            "where the whole answer is the list of records, nothing can stand beside it: say `records`, or leave this out";
         findings.push(Finding::new(format!("{at}/{beside}"), message));
     }
 }

@@ -292,7 +292,9 @@ mod tests {
         let good = further("https://host/api/things?page=2&size=2&key=secret&status=all", &asked, &fixed);
         assert_eq!(good.expect("a query"), "page=2&size=2");
         assert_eq!(further("?page=2", &asked, &fixed).expect("a query"), "page=2");
-        for bad in ["https://other/api/things?page=2", "http://host/api/things?page=2", "/admin", "../../admin?page=2", "https://["] {
+        for bad in
+            ["https://other/api/things?page=2", "http://host/api/things?page=2", "/admin", "../../admin?page=2", "https://["]
+        {
             assert!(further(bad, &asked, &fixed).is_err(), "{bad}");
         }
     }

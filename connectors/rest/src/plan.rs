@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use rabita_model::Comparison;
 use rabita_sdk::finding::token;
 use rabita_sdk::{ChangeKind, EntitySpec, Finding, Ignore, Source, Wanted};
-use rabita_model::Comparison;
 
 use crate::answer::Dotted;
 use crate::from::{self, AbsentRecords, ChangeAt, Constant, FieldsParam, FilterParams, From, ReadManyAt, SearchAt};
@@ -90,10 +90,14 @@ impl Plan {
                 .and_then(|version| version.header.as_deref())
                 .and_then(|name| faults.header_name("/version/header", name)),
             if_match: from.version.as_ref().is_some_and(|version| version.if_match),
-            binary: from.binary.iter().filter_map(|(source, at)| {
-                let pointer = format!("/binary/{}/path", token(source.as_str()));
-                Some((source.clone(), faults.path(&pointer, &at.path, &spec.key)?))
-            }).collect(),
+            binary: from
+                .binary
+                .iter()
+                .filter_map(|(source, at)| {
+                    let pointer = format!("/binary/{}/path", token(source.as_str()));
+                    Some((source.clone(), faults.path(&pointer, &at.path, &spec.key)?))
+                })
+                .collect(),
         };
         if faults.found.is_empty() { Ok(plan) } else { Err(faults.found) }
     }

@@ -7,8 +7,8 @@ use rabita_sdk::{Call, Failure, Page, Search};
 use crate::answer::{json, records};
 use crate::connector::Rest;
 use crate::paging::Answer;
-use crate::plan::{Plan, SearchPlan};
 use crate::path::Query;
+use crate::plan::{Plan, SearchPlan};
 use crate::settings::Meaning;
 
 impl Rest {

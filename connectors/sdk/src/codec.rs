@@ -24,9 +24,9 @@ mod spec;
 mod text;
 
 pub use spec::{
-    BooleanSpec, Capitals, CaseSpec, CharsetSpec, CodecSpec, CodesSpec, DateSpec, DateTimeSpec, DecimalSpec,
-    DigitsSpec, EpochSpec, EpochUnit, HexSpec, IntegerSpec, Language, LegacyForm, ListSpec, MaskSpec, NullIfSpec,
-    NumberForm, PadSpec, Plain, Side, Sign, StripSpec, TextSide, TimeSpec, TrimSpec, Unmapped,
+    BooleanSpec, Capitals, CaseSpec, CharsetSpec, CodecSpec, CodesSpec, DateSpec, DateTimeSpec, DecimalSpec, DigitsSpec,
+    EpochSpec, EpochUnit, HexSpec, IntegerSpec, Language, LegacyForm, ListSpec, MaskSpec, NullIfSpec, NumberForm, PadSpec, Plain,
+    Side, Sign, StripSpec, TextSide, TimeSpec, TrimSpec, Unmapped,
 };
 
 pub(crate) use bytes::encoding;
@@ -216,11 +216,7 @@ fn alike(last: &dyn Step, one: &Legacy, other: &Legacy) -> bool {
 }
 
 /// Whether two values are one to JSON: 5 and 5.0 are, 5 and "5" are not.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::float_cmp,
-    reason = "a float is the integer only when it is exactly that"
-)]
+#[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "a float is the integer only when it is exactly that")]
 pub(crate) fn same(one: &Legacy, other: &Legacy) -> bool {
     match (one, other) {
         (Legacy::Int(int), Legacy::Float(float)) | (Legacy::Float(float), Legacy::Int(int)) => {

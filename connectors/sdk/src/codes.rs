@@ -180,10 +180,7 @@ impl CodeList {
     }
 
     fn not_loaded(&self) -> CodecFault {
-        CodecFault::new(
-            "codes_not_loaded",
-            format!("the code list {} has not been read from the registry yet", self.name),
-        )
+        CodecFault::new("codes_not_loaded", format!("the code list {} has not been read from the registry yet", self.name))
     }
 }
 

@@ -45,10 +45,8 @@ impl Expression {
         // The parser's recursion takes up to a hundred kilobytes a level before the depth of what it made can be
         // checked: it gets a stack that the longest text cannot exhaust.
         let text = text.to_owned();
-        let parser =
-            std::thread::Builder::new().stack_size(PARSER_STACK_BYTES).spawn(move || Self::parse(&text, variable));
-        let parsed =
-            parser.map_err(|error| Finding::new("", format!("no thread to parse an expression on: {error}")))?;
+        let parser = std::thread::Builder::new().stack_size(PARSER_STACK_BYTES).spawn(move || Self::parse(&text, variable));
+        let parsed = parser.map_err(|error| Finding::new("", format!("no thread to parse an expression on: {error}")))?;
         parsed.join().unwrap_or_else(|_| Err(Finding::new("", "this is no expression")))
     }
 
@@ -162,8 +160,7 @@ fn to_cel(value: Legacy) -> Value {
         Legacy::Bytes(bytes) => Value::Bytes(Arc::new(bytes)),
         Legacy::List(items) => Value::List(Arc::new(items.into_iter().map(to_cel).collect())),
         Legacy::Group(row) => {
-            let map: HashMap<Key, Value> =
-                row.iter().map(|(name, value)| (Key::from(name), to_cel(value.clone()))).collect();
+            let map: HashMap<Key, Value> = row.iter().map(|(name, value)| (Key::from(name), to_cel(value.clone()))).collect();
             Value::Map(Map { map: Arc::new(map) })
         }
     }
@@ -180,8 +177,7 @@ fn from_cel(value: &Value) -> Result<Legacy, CodecFault> {
         Value::Bytes(bytes) => Legacy::Bytes(bytes.to_vec()),
         Value::List(items) => Legacy::List(items.iter().map(from_cel).collect::<Result<_, _>>()?),
         Value::Map(map) => {
-            let mut members: Vec<(String, &Value)> =
-                map.map.iter().map(|(name, value)| (name.to_string(), value)).collect();
+            let mut members: Vec<(String, &Value)> = map.map.iter().map(|(name, value)| (name.to_string(), value)).collect();
             // CEL's maps have no order, and one record must not come in two.
             members.sort_by(|one, other| one.0.cmp(&other.0));
             let members = members.into_iter().map(|(name, value)| Ok((name, from_cel(value)?)));
@@ -219,8 +215,7 @@ mod tests {
 
     #[test]
     fn evaluates_what_integrators_need() {
-        let row =
-            r#"{"AD": " ƏLİ ", "IL": 1978, "AY": 3, "KOD": "az-12-x", "YOX": null, "LIST": ["a", "b"], "a.b": 1}"#;
+        let row = r#"{"AD": " ƏLİ ", "IL": 1978, "AY": 3, "KOD": "az-12-x", "YOX": null, "LIST": ["a", "b"], "a.b": 1}"#;
         for (text, expected) in [
             ("legacy.AD.trim().lower()", "\"əli̇\""),
             ("string(legacy.IL) + '-' + string(legacy.AY).padLeft(2, '0')", "\"1978-03\""),
@@ -287,8 +282,7 @@ mod tests {
             ("", "1 in ", "[1]"),
         ] {
             for times in [24, 30, 300, 990] {
-                if let Ok(expression) = Expression::compile(&format!("{start}{}{end}", middle.repeat(times)), "legacy")
-                {
+                if let Ok(expression) = Expression::compile(&format!("{start}{}{end}", middle.repeat(times)), "legacy") {
                     let _value = expression.evaluate(Legacy::Null);
                 }
             }

@@ -71,7 +71,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests_per_second: None, burst: None, concurrency: 16, queue: 64, timeout_ms: 5_000, breaker: Breaker::default() }
+        Self {
+            requests_per_second: None,
+            burst: None,
+            concurrency: 16,
+            queue: 64,
+            timeout_ms: 5_000,
+            breaker: Breaker::default(),
+        }
     }
 }
 

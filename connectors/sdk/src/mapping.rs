@@ -186,7 +186,8 @@ impl Mapping {
             return Err(Fault::at(pointer, "comparison_unsupported", message));
         }
         let field = &self.fields[filter.field];
-        let condition = |source: &Source, value| Condition { source: source.clone(), comparison, value, ignore: filter.ignore.clone() };
+        let condition =
+            |source: &Source, value| Condition { source: source.clone(), comparison, value, ignore: filter.ignore.clone() };
         match &field.rule {
             RuleMap::Composed { template, codec, .. } => {
                 let at = |fault: CodecFault| Fault::at(&pointer, fault.code, fault.message);
@@ -230,7 +231,8 @@ impl Mapping {
             let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
             let pointer = format!("/{}", path.replace('.', "/"));
             let own = self.fields.iter().position(|field| field.name.as_str() == path);
-            let within = self.fields.iter().any(|field| field.name.as_str().strip_prefix(&path).is_some_and(|r| r.starts_with('.')));
+            let within =
+                self.fields.iter().any(|field| field.name.as_str().strip_prefix(&path).is_some_and(|r| r.starts_with('.')));
             match (own, value) {
                 (Some(at), _) if writable.contains(&at) || self.key.contains(&at) => {}
                 (Some(_), _) => faults.push(Fault::at(pointer, "not_writable", "this field cannot be written")),
@@ -371,9 +373,9 @@ impl FieldMap {
 
     fn encode_plain(&self, value: &Value) -> Result<Legacy, Fault> {
         match &self.rule {
-            RuleMap::Plain { codec, .. } => codec
-                .encode(&json::from_json(value))
-                .map_err(|fault| Fault::at(&self.pointer, fault.code, fault.message)),
+            RuleMap::Plain { codec, .. } => {
+                codec.encode(&json::from_json(value)).map_err(|fault| Fault::at(&self.pointer, fault.code, fault.message))
+            }
             _ => unreachable!("compile lets only plain fields be encoded alone"),
         }
     }

@@ -54,7 +54,12 @@ impl Plan {
                     Ok(mapping) => {
                         specs.push(entity_spec(&format!("{version}/{name}"), &pointer, entity, &mapping));
                         let target = Target { registry: manifest.registry.clone(), version: *version, entity: name.clone() };
-                        entities.push(PlannedEntity { index: entities.len(), target, manifest: entity.clone(), mapping: Arc::new(mapping) });
+                        entities.push(PlannedEntity {
+                            index: entities.len(),
+                            target,
+                            manifest: entity.clone(),
+                            mapping: Arc::new(mapping),
+                        });
                     }
                     Err(wrong) => findings.extend(wrong.into_iter().map(|finding| finding.under(&pointer))),
                 }

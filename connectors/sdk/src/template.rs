@@ -112,11 +112,9 @@ impl Template {
                 }
                 Part::Field { width: None, .. } => {
                     let end = match self.parts.get(place + 1) {
-                        Some(Part::Literal(next)) if place + 2 == self.parts.len() => rest
-                            .len()
-                            .checked_sub(next.len())
-                            .filter(|end| rest.is_char_boundary(*end))
-                            .ok_or_else(form)?,
+                        Some(Part::Literal(next)) if place + 2 == self.parts.len() => {
+                            rest.len().checked_sub(next.len()).filter(|end| rest.is_char_boundary(*end)).ok_or_else(form)?
+                        }
                         Some(Part::Literal(next)) => rest.find(next.as_str()).ok_or_else(form)?,
                         _ => rest.len(),
                     };
@@ -157,8 +155,7 @@ fn form() -> CodecFault {
 }
 
 fn write_field(name: &str, width: Option<usize>, value: &Legacy) -> Result<String, CodecFault> {
-    let text =
-        value.to_text().ok_or_else(|| CodecFault::kind(&format!("`{name}` of a template"), "a scalar", value))?;
+    let text = value.to_text().ok_or_else(|| CodecFault::kind(&format!("`{name}` of a template"), "a scalar", value))?;
     let Some(width) = width else { return Ok(text.into_owned()) };
     if text.is_empty() || text.len() > width || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(CodecFault::unrepresentable(format!("`{name}` of a template takes at most {width} digits")));

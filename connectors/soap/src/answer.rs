@@ -82,7 +82,8 @@ fn select_group(record: &Legacy, group: &GroupSpec, repeated: &[String]) -> Vec<
         return items.map(bare).collect();
     }
     let is_repeated = |source: &str| {
-        let within = |path: &String| path.strip_prefix(group.name.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(source);
+        let within =
+            |path: &String| path.strip_prefix(group.name.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(source);
         repeated.iter().any(within)
     };
     let one = |item: &Legacy| {
@@ -134,7 +135,10 @@ mod tests {
             ("<r/>", "[]"),
             ("<r><phones/></r>", "[]"),
             ("<r><phones><phone>1</phone></phones></r>", r##"[{"#text":"1"}]"##),
-            ("<r><phones><phone kind='home'>1</phone><phone>2</phone></phones></r>", r##"[{"@kind":"home","#text":"1"},{"#text":"2"}]"##),
+            (
+                "<r><phones><phone kind='home'>1</phone><phone>2</phone></phones></r>",
+                r##"[{"@kind":"home","#text":"1"},{"#text":"2"}]"##,
+            ),
         ] {
             assert_eq!(selected(xml, &[], group, &[]), format!(r#"{{"phones.phone":{expected}}}"#));
         }

@@ -111,7 +111,9 @@ impl Connector for SoapConnector {
         // A call of its own may bring the value itself, `read` brings a record that has it.
         let itself = if own.is_some() { text_at(&record, "") } else { None };
         let is_given = |text: &&str| !text.trim().is_empty();
-        let Some(text) = itself.filter(is_given).or_else(|| text_at(&record, ask.source.as_str()).filter(is_given)) else { return Ok(None) };
+        let Some(text) = itself.filter(is_given).or_else(|| text_at(&record, ask.source.as_str()).filter(is_given)) else {
+            return Ok(None);
+        };
         let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
         let bytes = STANDARD.decode(compact).map_err(|_| Failure::malformed(format!("`{}` is not in Base64", ask.source)))?;
         let length = u64::try_from(bytes.len()).ok();

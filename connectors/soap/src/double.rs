@@ -120,8 +120,9 @@ impl Request {
         if let Some(action) = self.action {
             match version {
                 SoapVersion::V1_1 => headers.insert("soapaction".to_owned(), format!("\"{action}\"")),
-                SoapVersion::V1_2 => headers
-                    .insert("content-type".to_owned(), format!("application/soap+xml; charset=utf-8; action=\"{action}\"")),
+                SoapVersion::V1_2 => {
+                    headers.insert("content-type".to_owned(), format!("application/soap+xml; charset=utf-8; action=\"{action}\""))
+                }
             };
         }
         let words = parts.into_iter().map(Words::Text).collect();

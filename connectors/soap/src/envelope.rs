@@ -33,9 +33,12 @@ pub(crate) enum NoEnvelope {
 }
 
 /// Opens the envelope of a request.
-pub(crate) fn open<'n>(version: SoapVersion, namespaces: impl IntoIterator<Item = (&'n str, &'n str)>, xml: &mut Xml) -> Result<(), xml::Unwritable> {
-    let declared: Vec<(String, &str)> =
-        namespaces.into_iter().map(|(prefix, uri)| (format!("xmlns:{prefix}"), uri)).collect();
+pub(crate) fn open<'n>(
+    version: SoapVersion,
+    namespaces: impl IntoIterator<Item = (&'n str, &'n str)>,
+    xml: &mut Xml,
+) -> Result<(), xml::Unwritable> {
+    let declared: Vec<(String, &str)> = namespaces.into_iter().map(|(prefix, uri)| (format!("xmlns:{prefix}"), uri)).collect();
     let own = [("xmlns:soapenv", uri(version)), ("xmlns:xsi", XSI)];
     xml.open("soapenv:Envelope", own.into_iter().chain(declared.iter().map(|(name, uri)| (name.as_str(), *uri))))
 }
@@ -99,7 +102,10 @@ mod tests {
 
     #[test]
     fn finds_the_element_in_the_body() {
-        assert_eq!(content("<r><a>1</a></r>"), Ok(Content::Answer("r".into(), [("a", Legacy::from("1"))].into_iter().collect::<Row>().into_group())));
+        assert_eq!(
+            content("<r><a>1</a></r>"),
+            Ok(Content::Answer("r".into(), [("a", Legacy::from("1"))].into_iter().collect::<Row>().into_group()))
+        );
         assert_eq!(content(" "), Ok(Content::Nothing));
     }
 

@@ -56,7 +56,8 @@ impl Fault {
 
     /// The code for the operator, if it looks like one.
     pub(crate) fn code(&self) -> &str {
-        let is_code = self.code.len() <= 40 && self.code.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        let is_code =
+            self.code.len() <= 40 && self.code.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
         if is_code && !self.code.is_empty() { &self.code } else { "of an unknown code" }
     }
 }
@@ -120,7 +121,9 @@ mod tests {
     }
 
     fn old(inside: &str) -> Fault {
-        fault(&format!(r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault>{inside}</s:Fault></s:Body></s:Envelope>"#))
+        fault(&format!(
+            r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault>{inside}</s:Fault></s:Body></s:Envelope>"#
+        ))
     }
 
     const NEW: &str = r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:t="urn:t"><s:Body><s:Fault>
@@ -131,7 +134,9 @@ mod tests {
     #[test]
     fn knows_a_fault_by_its_string_its_detail_its_subcode_and_its_code() {
         let words = |word: &str| BTreeMap::from([(word.to_owned(), Meaning::Absent)]);
-        let known = old("<faultcode>s:Server.Lookup</faultcode><faultstring>NOT_FOUND</faultstring><detail><x:lost xmlns:x='urn:x'/></detail>");
+        let known = old(
+            "<faultcode>s:Server.Lookup</faultcode><faultstring>NOT_FOUND</faultstring><detail><x:lost xmlns:x='urn:x'/></detail>",
+        );
         for word in ["NOT_FOUND", "lost", "Server.Lookup", "Server"] {
             assert_eq!(known.meaning(&words(word)), (Meaning::Absent, Some(word)));
         }

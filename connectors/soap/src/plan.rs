@@ -236,7 +236,10 @@ impl Compiler<'_> {
             }
             for ignored in filter.ignore.iter().filter(|ignored| !plan.ignores.contains(ignored)) {
                 let word = serde_json::to_value(ignored).unwrap_or_default();
-                let message = format!("only the service itself can overlook this: if it does, say `ignores: [{}]` in `search`", word.as_str().unwrap_or_default());
+                let message = format!(
+                    "only the service itself can overlook this: if it does, say `ignores: [{}]` in `search`",
+                    word.as_str().unwrap_or_default()
+                );
                 self.findings.push(Finding::new(&filter.pointer, message));
             }
         }

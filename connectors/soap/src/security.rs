@@ -108,12 +108,9 @@ fn instant(time: Timestamp) -> String {
 
 const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-const PASSWORD_TEXT: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText";
-const PASSWORD_DIGEST: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest";
-const BASE64_BINARY: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
+const PASSWORD_TEXT: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText";
+const PASSWORD_DIGEST: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest";
+const BASE64_BINARY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
 
 #[cfg(test)]
 mod tests {
@@ -135,7 +132,12 @@ mod tests {
         guard.write("soapenv", &Moment { now, nonce: [0; 16] }, &mut xml).expect("written");
         let text = String::from_utf8(xml.finish()).expect("UTF-8");
         assert!(text.contains(r#"soapenv:mustUnderstand="1""#), "{text}");
-        assert!(text.contains("<wsu:Created>2026-03-01T10:00:00.123Z</wsu:Created><wsu:Expires>2026-03-01T10:05:00.123Z</wsu:Expires>"), "{text}");
+        assert!(
+            text.contains(
+                "<wsu:Created>2026-03-01T10:00:00.123Z</wsu:Created><wsu:Expires>2026-03-01T10:05:00.123Z</wsu:Expires>"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -95,7 +95,14 @@ async fn writes_only_what_a_change_gives_and_understands_how_it_ended() {
     let apply = async |plate: &str, values: Value, version: Option<i64>| {
         let values: Row = serde_json::from_value(values).expect("a row");
         let expected_version = version.map(Legacy::Int);
-        let change = Change { entity: 0, id: uuid::Uuid::nil(), kind: ChangeKind::Update, key: vec![plate.into()], values, expected_version };
+        let change = Change {
+            entity: 0,
+            id: uuid::Uuid::nil(),
+            kind: ChangeKind::Update,
+            key: vec![plate.into()],
+            values,
+            expected_version,
+        };
         double.connector.apply(change, &call()).await
     };
     assert_eq!(apply("1", json!({ "colour": null }), None).await, Ok(Applied::Done));
@@ -123,9 +130,15 @@ async fn searches_page_by_page_with_only_the_filters_that_are_given() {
         { "request": { "contains": ["<c:list><c:colour>red</c:colour><c:from>2</c:from><c:max>2</c:max></c:list>"] }, "response": page(&["3"]) },
         { "request": { "contains": ["<c:list><c:platePattern>10-*</c:platePattern><c:from>"] }, "response": page(&[]) },
     ])).await;
-    let condition = |source, comparison, value: &str| Condition { source: Source::new(source), comparison, value: value.into(), ignore: Vec::new() };
+    let condition = |source, comparison, value: &str| Condition {
+        source: Source::new(source),
+        comparison,
+        value: value.into(),
+        ignore: Vec::new(),
+    };
     let wanted = Wanted { sources: vec![Source::new("plate")], groups: Vec::new() };
-    let mut ask = Search { entity: 0, conditions: vec![condition("colour", Comparison::Equals, "red")], wanted, limit: 2, cursor: None };
+    let mut ask =
+        Search { entity: 0, conditions: vec![condition("colour", Comparison::Equals, "red")], wanted, limit: 2, cursor: None };
     let first = double.connector.search(ask.clone(), &call()).await.expect("a page");
     ask.cursor.clone_from(&first.next);
     let second = double.connector.search(ask.clone(), &call()).await.expect("a page");
@@ -141,7 +154,14 @@ async fn searches_page_by_page_with_only_the_filters_that_are_given() {
 async fn streams_a_binary_value_and_reads_a_table_of_codes() {
     let bytes: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
     let base64 = serde_json::to_value(Legacy::Bytes(bytes.clone())).expect("Base64");
-    let base64 = base64.as_str().expect("text").as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("ASCII")).collect::<Vec<_>>().join("\r\n");
+    let base64 = base64
+        .as_str()
+        .expect("text")
+        .as_bytes()
+        .chunks(76)
+        .map(|line| std::str::from_utf8(line).expect("ASCII"))
+        .collect::<Vec<_>>()
+        .join("\r\n");
     let double = double(settings(), from(), json!([
         { "request": { "values": { "plate": "1" } }, "response": { "body": format!("<c:getResponse><c:car><c:plate>1</c:plate><c:photo>{base64}</c:photo></c:car></c:getResponse>") } },
         { "request": { "values": { "plate": "2" } }, "response": { "body": "<c:getResponse><c:car><c:plate>2</c:plate></c:car></c:getResponse>" } },
@@ -201,10 +221,19 @@ fn finds_what_is_wrong_with_a_manifest_and_where() {
         (findings[0].pointer.clone(), findings[0].instead.clone())
     };
     let at = |place: &str| format!("/contract/v1/cars/from{place}");
-    assert_eq!(one(&|_, from| from["read"]["request"]["c:get"]["c:plate"] = json!("{plat}")), (at("/read/request/c:get/c:plate"), Some("plate".into())));
+    assert_eq!(
+        one(&|_, from| from["read"]["request"]["c:get"]["c:plate"] = json!("{plat}")),
+        (at("/read/request/c:get/c:plate"), Some("plate".into()))
+    );
     assert_eq!(one(&|_, from| from["read"]["request"]["c:get"]["d:x"] = json!("1")).0, at("/read/request/c:get/d:x"));
-    assert_eq!(one(&|_, from| from["read"]["request"]["c:get"]["not a name"] = json!("1")).0, at("/read/request/c:get/not a name"));
-    assert_eq!(one(&|_, from| from["read"]["request"]["c:get"]["c:plate"] = json!("{plate} {$limit}")).0, at("/read/request/c:get/c:plate"));
+    assert_eq!(
+        one(&|_, from| from["read"]["request"]["c:get"]["not a name"] = json!("1")).0,
+        at("/read/request/c:get/not a name")
+    );
+    assert_eq!(
+        one(&|_, from| from["read"]["request"]["c:get"]["c:plate"] = json!("{plate} {$limit}")).0,
+        at("/read/request/c:get/c:plate")
+    );
     assert_eq!(one(&|_, from| from["read"]["response"]["element"] = json!("d:getResponse")).0, at("/read/response"));
     assert_eq!(one(&|_, from| from["read"]["action"] = json!("a\"b")).0, at("/read/action"));
     assert_eq!(one(&|_, from| from["search"]["request"]["c:list"]["c:from"] = json!("0")).0, at("/search/request"));
@@ -299,7 +328,11 @@ fn wanted() -> Wanted {
 }
 
 fn call() -> Call {
-    Call { exchange: rabita_model::ExchangeId::new(uuid::Uuid::nil()), deadline: Instant::now() + Duration::from_secs(10), traceparent: None }
+    Call {
+        exchange: rabita_model::ExchangeId::new(uuid::Uuid::nil()),
+        deadline: Instant::now() + Duration::from_secs(10),
+        traceparent: None,
+    }
 }
 
 async fn double(settings: Value, from: Value, fixture: Value) -> Double {

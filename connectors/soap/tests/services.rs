@@ -30,7 +30,10 @@ async fn creates_reads_changes_and_deletes_people_in_both_versions() {
         let first = change(ChangeKind::Create, pin, 1, values, None);
         assert_eq!(people.apply(first.clone(), &call()).await, Ok(Applied::Done));
         assert_eq!(people.apply(first, &call()).await, Ok(Applied::Before));
-        assert_eq!(people.apply(change(ChangeKind::Create, pin, 2, json!({ "pin": pin }), None), &call()).await, Ok(Applied::Conflict));
+        assert_eq!(
+            people.apply(change(ChangeKind::Create, pin, 2, json!({ "pin": pin }), None), &call()).await,
+            Ok(Applied::Conflict)
+        );
         let row = read(&*people, pin).await.expect("an answer").expect("a person");
         assert_eq!(
             serde_json::to_value(&row).expect("JSON"),
@@ -39,7 +42,8 @@ async fn creates_reads_changes_and_deletes_people_in_both_versions() {
                 "phones.phone": [{ "@kind": "home", "#text": "+994 1" }, { "#text": "+994 2" }],
             })
         );
-        let update = async |id, values, version| people.apply(change(ChangeKind::Update, pin, id, values, version), &call()).await;
+        let update =
+            async |id, values, version| people.apply(change(ChangeKind::Update, pin, id, values, version), &call()).await;
         assert_eq!(update(3, json!({ "died": "2020-01-01", "notes": null }), Some(1)).await, Ok(Applied::Done));
         assert_eq!(update(4, json!({ "died": null }), Some(1)).await, Ok(Applied::Conflict));
         let row = read(&*people, pin).await.expect("an answer").expect("a person");
@@ -47,8 +51,12 @@ async fn creates_reads_changes_and_deletes_people_in_both_versions() {
         assert_eq!((row.get("died"), row.get("notes")), (Some(&"2020-01-01".into()), Some(&Legacy::Null)));
         assert_eq!(update(5, json!({ "died": null }), Some(2)).await, Ok(Applied::Done));
         assert_eq!(read(&*people, pin).await.expect("an answer").expect("a person").get("died"), Some(&Legacy::Null));
-        assert_eq!(people.apply(change(ChangeKind::Update, "gone", 6, json!({ "died": null }), None), &call()).await, Ok(Applied::Absent));
-        let refused = people.apply(change(ChangeKind::Create, "x", 7, json!({ "pin": "x", "family": "REFUSED" }), None), &call()).await;
+        assert_eq!(
+            people.apply(change(ChangeKind::Update, "gone", 6, json!({ "died": null }), None), &call()).await,
+            Ok(Applied::Absent)
+        );
+        let refused =
+            people.apply(change(ChangeKind::Create, "x", 7, json!({ "pin": "x", "family": "REFUSED" }), None), &call()).await;
         assert!(matches!(refused, Err(Failure::Refused { reason: Some(reason), .. }) if reason == "INVALID_INPUT"));
         assert_eq!(people.apply(change(ChangeKind::Delete, pin, 8, json!({}), Some(3)), &call()).await, Ok(Applied::Done));
         assert_eq!(read(&*people, pin).await, Ok(None));
@@ -65,7 +73,12 @@ async fn finds_people_page_by_page_and_reads_their_photos() {
         let values = json!({ "pin": pin, "family": family, "born": format!("198{at}-01-01") });
         assert_eq!(people.apply(change(ChangeKind::Create, &pin, at.into(), values, None), &call()).await, Ok(Applied::Done));
     }
-    let condition = |source, comparison, value: &str| Condition { source: Source::new(source), comparison, value: value.into(), ignore: Vec::new() };
+    let condition = |source, comparison, value: &str| Condition {
+        source: Source::new(source),
+        comparison,
+        value: value.into(),
+        ignore: Vec::new(),
+    };
     let pages = async |conditions: Vec<Condition>| {
         let mut ask = Search { entity: 0, conditions, wanted: wanted(), limit: 2, cursor: None };
         let mut pins = Vec::new();
@@ -110,15 +123,18 @@ async fn is_let_in_by_password_and_by_digest_and_not_without() {
 #[tokio::test]
 async fn checks_vat_numbers() {
     let server = Server::start(&["vies", "0"]);
-    let (pointer, from) = ("/contract/v1/vat-numbers/from", json!({
-        "read": {
-            "request": { "t:checkVat": { "t:countryCode": "{countryCode}", "t:vatNumber": "{vatNumber}" } },
-            "response": {
-                "element": "t:checkVatResponse",
-                "status": { "path": "valid", "words": { "true": "done", "false": "absent" } },
+    let (pointer, from) = (
+        "/contract/v1/vat-numbers/from",
+        json!({
+            "read": {
+                "request": { "t:checkVat": { "t:countryCode": "{countryCode}", "t:vatNumber": "{vatNumber}" } },
+                "response": {
+                    "element": "t:checkVatResponse",
+                    "status": { "path": "valid", "words": { "true": "done", "false": "absent" } },
+                },
             },
-        },
-    }));
+        }),
+    );
     let sources = |names: &[&str]| names.iter().map(|name| Source::new(name)).collect::<Vec<_>>();
     let wanted = Wanted { sources: sources(&["countryCode", "vatNumber", "requestDate", "name", "address"]), groups: Vec::new() };
     let entity = entity(pointer, from, sources(&["countryCode", "vatNumber"]), wanted.clone(), [Operation::Read]);
@@ -158,7 +174,10 @@ struct Server {
 impl Server {
     fn start(arguments: &[&str]) -> Self {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/servers/soap");
-        assert!(directory.join("node_modules/soap").exists(), "the servers are not installed: run `npm ci` in tests/servers/soap");
+        assert!(
+            directory.join("node_modules/soap").exists(),
+            "the servers are not installed: run `npm ci` in tests/servers/soap"
+        );
         let mut child = Command::new("node")
             .arg("server.js")
             .args(arguments)
@@ -249,10 +268,8 @@ fn people_spec(server: &Server, path: &str, more: Value) -> RegistrySpec {
         ignore: Vec::new(),
         pointer: String::new(),
     };
-    people.filters = vec![
-        filter("family", &[Comparison::Equals, Comparison::Prefix]),
-        filter("born", &[Comparison::From, Comparison::To]),
-    ];
+    people.filters =
+        vec![filter("family", &[Comparison::Equals, Comparison::Prefix]), filter("born", &[Comparison::From, Comparison::To])];
     for operation in [Operation::Create, Operation::Update] {
         let sources = ["pin", "family", "born", "died", "notes"];
         people.written.extend(sources.map(|source| (operation, Source::new(source), String::new())));
@@ -260,7 +277,13 @@ fn people_spec(server: &Server, path: &str, more: Value) -> RegistrySpec {
     registry(settings, people)
 }
 
-fn entity(pointer: &str, from: Value, key: Vec<Source>, wanted: Wanted, operations: impl Into<BTreeSet<Operation>>) -> EntitySpec {
+fn entity(
+    pointer: &str,
+    from: Value,
+    key: Vec<Source>,
+    wanted: Wanted,
+    operations: impl Into<BTreeSet<Operation>>,
+) -> EntitySpec {
     EntitySpec {
         name: pointer.to_owned(),
         pointer: pointer.to_owned(),

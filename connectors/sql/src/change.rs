@@ -34,7 +34,9 @@ impl Sql {
         match tokio::time::timeout_at(call.deadline.into(), applying).await {
             Ok(Ok(result)) => result,
             // A driver may panic at an answer that is none, be it the one to the commit.
-            Ok(Err(_)) => Err(Failure::Unknown { detail: "the database driver broke off at an answer that does not follow its protocol".into() }),
+            Ok(Err(_)) => Err(Failure::Unknown {
+                detail: "the database driver broke off at an answer that does not follow its protocol".into(),
+            }),
             Err(_) => Err(Failure::timed_out("the deadline passed while the database applied a change")),
         }
     }

@@ -20,7 +20,9 @@ pub fn schemas(catalogue: &Catalogue) -> Value {
     let schemas: Vec<Value> = catalogue
         .entities
         .iter()
-        .map(|entry| json!({ "name": address(entry), "schema": entry.schema, "href": format!("/bus/schemas/{}", address(entry)) }))
+        .map(
+            |entry| json!({ "name": address(entry), "schema": entry.schema, "href": format!("/bus/schemas/{}", address(entry)) }),
+        )
         .collect();
     json!({ "schemas": schemas })
 }

@@ -152,7 +152,9 @@ impl Line {
     }
 
     fn standing(&mut self, limits: &[RateLimit<'_>]) -> std::ops::Range<usize> {
-        self.list(limits, |line, limit| line.write(format_args!("\"{}\";r={};t={}", limit.policy, limit.remaining, limit.reset_s)))
+        self.list(limits, |line, limit| {
+            line.write(format_args!("\"{}\";r={};t={}", limit.policy, limit.remaining, limit.reset_s))
+        })
     }
 
     fn list(

@@ -26,9 +26,8 @@ pub fn openapi(catalogue: &Catalogue, version: &str) -> Value {
     let mut tags = Map::new();
     for entry in &catalogue.entities {
         let title = entry.title.clone().unwrap_or_else(|| format!("The registry `{}`", entry.registry));
-        tags.entry(entry.registry.as_str()).or_insert_with(|| {
-            json!({ "name": entry.registry, "description": format!("{title} (agency: {})", entry.agency) })
-        });
+        tags.entry(entry.registry.as_str())
+            .or_insert_with(|| json!({ "name": entry.registry, "description": format!("{title} (agency: {})", entry.agency) }));
         operations::describe(entry, &mut document);
     }
     let mut tags: Vec<Value> = tags.into_iter().map(|(_, tag)| tag).collect();

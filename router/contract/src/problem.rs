@@ -27,11 +27,9 @@ pub const fn status(code: Code) -> StatusCode {
     match code {
         Code::MalformedRequest | Code::IdentifierInUrl | Code::CursorInvalid => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::NotPermitted
-        | Code::FieldNotPermitted
-        | Code::PurposeMissing
-        | Code::PurposeNotPermitted
-        | Code::GrantExpired => StatusCode::FORBIDDEN,
+        Code::NotPermitted | Code::FieldNotPermitted | Code::PurposeMissing | Code::PurposeNotPermitted | Code::GrantExpired => {
+            StatusCode::FORBIDDEN
+        }
         Code::RouteAbsent | Code::RecordAbsent => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -41,11 +39,9 @@ pub const fn status(code: Code) -> StatusCode {
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::RegistryBrokeContract => StatusCode::BAD_GATEWAY,
-        Code::RegistryUnavailable
-        | Code::RegistryCircuitOpen
-        | Code::RegistryBusy
-        | Code::BusOverloaded
-        | Code::BusStopping => StatusCode::SERVICE_UNAVAILABLE,
+        Code::RegistryUnavailable | Code::RegistryCircuitOpen | Code::RegistryBusy | Code::BusOverloaded | Code::BusStopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Code::RegistryTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }

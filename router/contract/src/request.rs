@@ -78,8 +78,7 @@ pub fn parse(head: &Parts, body: &[u8]) -> Result<Route, Refusal> {
 /// Whether the request's body has to be read.
 #[must_use]
 pub fn wants_body(head: &Parts) -> bool {
-    head.method == Method::POST
-        && matches!(Path::parse(head.uri.path()), Ok(Path::Entity(_, rest)) if rest.is_query())
+    head.method == Method::POST && matches!(Path::parse(head.uri.path()), Ok(Path::Entity(_, rest)) if rest.is_query())
 }
 
 /// The methods that a path serves, for `Allow`; empty where it serves nothing.

@@ -68,7 +68,9 @@ fn operations_have_names_of_their_own_even_where_names_look_alike() {
     twice.entities.push(alike);
     let document = openapi::openapi(&twice, "0.1.0");
     let mut ids = BTreeSet::new();
-    for operation in document["paths"].as_object().expect("paths").values().flat_map(|item| item.as_object().expect("methods").values()) {
+    for operation in
+        document["paths"].as_object().expect("paths").values().flat_map(|item| item.as_object().expect("methods").values())
+    {
         let id = operation["operationId"].as_str().expect("an operationId").to_owned();
         assert!(ids.insert(id.clone()), "{id} stands twice");
     }

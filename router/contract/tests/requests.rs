@@ -114,8 +114,22 @@ fn tells_malformed_from_invalid() {
 
 #[test]
 fn a_path_of_another_structure_is_absent() {
-    let paths = ["/", "/api", "/api/population/v1", "/api/population/v1/persons/", "/api/population/v1/persons//", "/api/population/v1/persons/A/b/c"];
-    let names = ["/api/Population/v1/persons", "/api/population/v0/persons", "/api/population/v1/%2Fa", "/bus", "/bus/schemas/", "/api/population/v1/persons/A/a..b"];
+    let paths = [
+        "/",
+        "/api",
+        "/api/population/v1",
+        "/api/population/v1/persons/",
+        "/api/population/v1/persons//",
+        "/api/population/v1/persons/A/b/c",
+    ];
+    let names = [
+        "/api/Population/v1/persons",
+        "/api/population/v0/persons",
+        "/api/population/v1/%2Fa",
+        "/bus",
+        "/bus/schemas/",
+        "/api/population/v1/persons/A/a..b",
+    ];
     for path in paths.iter().chain(&names) {
         assert_eq!(code(get(path)), Code::RouteAbsent, "{path}");
     }
@@ -150,7 +164,9 @@ fn serves_the_bus_s_own_paths() {
     assert!(matches!(route("/bus/catalogue"), Ok(Route::Catalogue)));
     assert!(matches!(route("/bus/openapi.json"), Ok(Route::OpenApi)));
     assert!(matches!(route("/bus/schemas"), Ok(Route::Schemas(None))));
-    assert!(matches!(route("/bus/schemas/population/v1/persons"), Ok(Route::Schemas(Some(name))) if name == "population/v1/persons"));
+    assert!(
+        matches!(route("/bus/schemas/population/v1/persons"), Ok(Route::Schemas(Some(name))) if name == "population/v1/persons")
+    );
     assert_eq!(route("/bus/catalogue?x=1").expect_err("a refusal").code, Code::InvalidRequest);
 }
 
@@ -160,7 +176,8 @@ fn a_body_asks_for_a_record_for_several_for_a_search_and_for_a_binary_field() {
     assert_eq!(key, Key(vec![json!("A")]));
     let Want::ReadMany { keys } = post(r#"{"keys": ["A", 7, ["b", 8]]}"#).expect("an ask").want else { panic!() };
     assert_eq!(keys, [Key(vec![json!("A")]), Key(vec![json!(7)]), Key(vec![json!("b"), json!(8)])]);
-    let ask = post(r#"{"where": {"name.family": "Ə", "birth_date": {"from": "1978", "to": "1980"}}, "limit": 3, "cursor": "c"}"#).expect("an ask");
+    let ask = post(r#"{"where": {"name.family": "Ə", "birth_date": {"from": "1978", "to": "1980"}}, "limit": 3, "cursor": "c"}"#)
+        .expect("an ask");
     assert!(!ask.in_url);
     let Want::Search { filters, limit, cursor } = ask.want else { panic!() };
     assert_eq!((filters.len(), limit, cursor.as_deref()), (3, Some(3), Some("c")));
@@ -229,7 +246,9 @@ fn a_body_that_readers_could_understand_differently_is_malformed_and_none_of_it_
 
 #[test]
 fn a_query_takes_json_and_no_parameters_in_its_url() {
-    let sent = |uri: &str, media_type: &str| asked(parse(&head("POST", &format!("{PERSONS}/query{uri}"), &[("content-type", media_type)]), br#"{"key":1}"#));
+    let sent = |uri: &str, media_type: &str| {
+        asked(parse(&head("POST", &format!("{PERSONS}/query{uri}"), &[("content-type", media_type)]), br#"{"key":1}"#))
+    };
     for good in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
         assert!(sent("", good).is_ok(), "{good}");
     }
@@ -243,7 +262,14 @@ fn a_query_takes_json_and_no_parameters_in_its_url() {
 #[test]
 fn the_most_specific_range_of_accept_decides_and_a_binary_field_takes_any() {
     let sent = |path: &str, accept: &str| asked(parse(&head("GET", &format!("{PERSONS}{path}"), &[("accept", accept)]), b""));
-    for good in ["*/*", "application/*", "APPLICATION/json", "text/html, application/json;q=0.1", "application/json;charset=utf-8", "*/*;q=0, application/json"] {
+    for good in [
+        "*/*",
+        "application/*",
+        "APPLICATION/json",
+        "text/html, application/json;q=0.1",
+        "application/json;charset=utf-8",
+        "*/*;q=0, application/json",
+    ] {
         assert!(sent("/A", good).is_ok(), "{good}");
     }
     for bad in ["text/html", "application/json;q=0, */*", "application/json;q=0.0", "", "application/problem+json"] {
@@ -256,7 +282,8 @@ fn the_most_specific_range_of_accept_decides_and_a_binary_field_takes_any() {
 
 #[test]
 fn headers_give_purpose_user_and_case_in_any_script() {
-    let headers = [("rabita-purpose", "birth-registration"), ("rabita-user", "Əliyeva"), ("rabita-case", "utf-8''%C6%8Fliyeva%20G.")];
+    let headers =
+        [("rabita-purpose", "birth-registration"), ("rabita-user", "Əliyeva"), ("rabita-case", "utf-8''%C6%8Fliyeva%20G.")];
     let ask = asked(parse(&head("GET", &format!("{PERSONS}/A"), &headers), b"")).expect("an ask");
     assert_eq!(ask.purpose.expect("a purpose").as_str(), "birth-registration");
     assert_eq!(ask.user.as_deref(), Some("Əliyeva"));

@@ -78,7 +78,9 @@ impl Leave<'_> {
         *state = match (is_ill, *state) {
             (false, State::Closed { .. }) => State::Closed { failures: 0 },
             (false, _) if self.is_trial => State::Closed { failures: 0 },
-            (true, State::Closed { failures }) if failures + 1 < self.breaker.failures_max => State::Closed { failures: failures + 1 },
+            (true, State::Closed { failures }) if failures + 1 < self.breaker.failures_max => {
+                State::Closed { failures: failures + 1 }
+            }
             (true, State::Closed { .. } | State::Trying { .. }) => State::Open { until: now + self.breaker.pause },
             (_, other) => other,
         };

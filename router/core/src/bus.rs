@@ -15,13 +15,13 @@ use rabita_sdk::{BinaryStream, Connector, OpenError, Secrets};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use crate::Clock;
 use crate::caller::{Callers, Evidence};
 use crate::health::{self, Health};
 use crate::limit::LimitState;
 use crate::registry::{Entities, Registry};
 use crate::seal::Seal;
 use crate::stage::{Authenticated, Grants, Validated};
-use crate::Clock;
 
 /// A configuration at work.
 pub struct Bus {

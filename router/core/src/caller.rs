@@ -109,7 +109,10 @@ mod tests {
         };
         Callers::new(&[
             system("by-print", CertificateMatch { sha256: Some("AB:".repeat(31) + "AB"), ..Default::default() }),
-            system("by-both", CertificateMatch { dns: Some("a.gov.az".into()), common_name: Some("a".into()), ..Default::default() }),
+            system(
+                "by-both",
+                CertificateMatch { dns: Some("a.gov.az".into()), common_name: Some("a".into()), ..Default::default() },
+            ),
         ])
     }
 

@@ -1,8 +1,8 @@
 //! A registry at work: its connector, and what stands between it and callers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
@@ -104,12 +104,8 @@ impl Registry {
         let manifest = &configured.manifest;
         let limits = &manifest.limits;
         let Limits { concurrency, queue, timeout_ms, .. } = *limits;
-        let code_versions: Vec<(String, String)> = configured
-            .plan
-            .codes
-            .iter()
-            .filter_map(|list| Some((list.name().to_owned(), list.version()?.to_owned())))
-            .collect();
+        let code_versions: Vec<(String, String)> =
+            configured.plan.codes.iter().filter_map(|list| Some((list.name().to_owned(), list.version()?.to_owned()))).collect();
         let entities = configured.plan.entities.iter().zip(&configured.schemas);
         Self {
             id: manifest.registry.clone(),

@@ -122,9 +122,9 @@ fn is_entity(text: &str) -> bool {
 
 fn is_field(text: &str) -> bool {
     text.len() <= FIELD_MAX
-        && text.split('.').all(|part| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        })
+        && text
+            .split('.')
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
 }
 
 impl FieldName {
@@ -158,11 +158,9 @@ impl Version {
     /// # Errors
     /// When the text has another form.
     pub fn new(text: &str) -> Result<Self, BadId> {
-        let number = text.strip_prefix('v').filter(|digits| !digits.starts_with('0')).filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
-        number
-            .and_then(|digits| digits.parse().ok())
-            .map(Self)
-            .ok_or(BadId { expected: "`v` and a number, such as `v1`" })
+        let number =
+            text.strip_prefix('v').filter(|digits| !digits.starts_with('0')).filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
+        number.and_then(|digits| digits.parse().ok()).map(Self).ok_or(BadId { expected: "`v` and a number, such as `v1`" })
     }
 }
 

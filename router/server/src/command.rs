@@ -65,9 +65,7 @@ enum Command {
         out: Option<PathBuf>,
     },
     /// Print completions for a shell.
-    Completions {
-        shell: Shell,
-    },
+    Completions { shell: Shell },
 }
 
 #[derive(Debug, Subcommand)]

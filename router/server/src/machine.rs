@@ -43,7 +43,8 @@ impl Secrets for MachineSecrets {
             },
             SecretRef::File(file) => {
                 let path = self.directory.join(&file.file);
-                let text = std::fs::read_to_string(&path).map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?;
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?;
                 Ok(SecretText::new(text.strip_suffix('\n').unwrap_or(&text).to_owned()))
             }
         }

@@ -88,7 +88,8 @@ pub fn run(target: &Target, connections: usize, pace: Pace, measured: Duration, 
                 let mut connection = Connection::open(&target);
                 barrier.wait();
                 let begin = *begin.wait();
-                connection.ask_on(&target, Turn { number, connections, pace, begin, from: begin + WARM, to: begin + WARM + measured })
+                connection
+                    .ask_on(&target, Turn { number, connections, pace, begin, from: begin + WARM, to: begin + WARM + measured })
             })
         })
         .collect();

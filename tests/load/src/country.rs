@@ -133,7 +133,11 @@ contract:
             let id = format!("registry-{number}");
             match number % 3 {
                 0 => {
-                    self.registry(&id, &format!("{{ kind: rest, url: \"http://127.0.0.1:{upstream}\", probe: {{ path: /health }} }}"), COMPANIES);
+                    self.registry(
+                        &id,
+                        &format!("{{ kind: rest, url: \"http://127.0.0.1:{upstream}\", probe: {{ path: /health }} }}"),
+                        COMPANIES,
+                    );
                     self.grant(&id, "companies", COMPANY_FIELDS, systems);
                 }
                 1 => {
@@ -141,7 +145,9 @@ contract:
                     self.grant(&id, "persons", "all", systems);
                 }
                 _ => {
-                    let settings = format!("{{ kind: soap, url: \"http://127.0.0.1:{upstream}/service.asmx\", namespaces: {{ d: \"urn:dyp\" }} }}");
+                    let settings = format!(
+                        "{{ kind: soap, url: \"http://127.0.0.1:{upstream}/service.asmx\", namespaces: {{ d: \"urn:dyp\" }} }}"
+                    );
                     self.registry(&id, &settings, VEHICLES);
                     self.grant(&id, "vehicles", "all", systems);
                 }

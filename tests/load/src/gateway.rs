@@ -46,7 +46,11 @@ pub fn measure(plan: &Plan, report: &mut Report) {
     let subjects = [
         Subject { name: "a direct", target: direct(upstream.tls), server: None },
         Subject { name: "b nginx", target: direct(nginx_port), server: Some(&nginx) },
-        Subject { name: "c rabita", target: country.target(&scratch, "companies", "companies", country::tin), server: Some(&bus.server) },
+        Subject {
+            name: "c rabita",
+            target: country.target(&scratch, "companies", "companies", country::tin),
+            server: Some(&bus.server),
+        },
     ];
 
     let saturated = by_turns(plan, &subjects, Pace::Saturating, report);
@@ -59,7 +63,11 @@ pub fn measure(plan: &Plan, report: &mut Report) {
     let by_round: Vec<String> = per_round(1).iter().map(|one| ratio(*one)).collect();
     report.figure(&format!("throughput c/b (by round: {})", by_round.join(" ")), &ratio(median(per_round(1))), "at least 0.5");
     report.figure("throughput c/a", &ratio(median(per_round(0))), "");
-    report.figure("processor time of the proxy for one call, c/b", &ratio(of(2, Outcome::subject_us) / of(1, Outcome::subject_us)), "");
+    report.figure(
+        "processor time of the proxy for one call, c/b",
+        &ratio(of(2, Outcome::subject_us) / of(1, Outcome::subject_us)),
+        "",
+    );
 
     let half = by_turns(plan, &subjects, Pace::PerSecond(rate), report);
     table(report, &format!("At half of c's load, {rate:.0}/s"), &subjects, &half);

@@ -76,7 +76,9 @@ impl Plan {
             let mut value = || rest.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--rabita" => plan.rabita = value()?.into(),
-                "--seconds" => plan.measured = Duration::from_secs(value()?.parse().map_err(|_| "--seconds takes a whole number")?),
+                "--seconds" => {
+                    plan.measured = Duration::from_secs(value()?.parse().map_err(|_| "--seconds takes a whole number")?)
+                }
                 "--rounds" => plan.rounds = value()?.parse().map_err(|_| "--rounds takes a whole number")?,
                 part if PARTS.contains(&part) => plan.parts.push(part.to_owned()),
                 other => return Err(format!("`{other}` is not known here")),

@@ -28,7 +28,11 @@ impl Report {
 
     /// Says how one run went, while others are still to come.
     pub fn progress(&self, name: &str, round: usize, outcome: &Outcome, measured: Duration) {
-        let others = if outcome.usage.machine.is_zero() { String::new() } else { format!(", others used {:.2} processors", outcome.usage.others(measured)) };
+        let others = if outcome.usage.machine.is_zero() {
+            String::new()
+        } else {
+            format!(", others used {:.2} processors", outcome.usage.others(measured))
+        };
         println!(
             "{round} {name}: {:.0}/s, p50 {}, p99 {}, {:.1} µs{others}",
             outcome.per_second,

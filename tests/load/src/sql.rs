@@ -38,7 +38,9 @@ pub fn measure(plan: &Plan, report: &mut Report) {
     postgres.run("ANALYZE citizens");
     let url = Postgres::url(postgres.address(), "postgres");
     let country = Country::new(&scratch, "sql", upstream.plain);
-    for (id, connector) in [("postgres", format!("{{ kind: sql, url: \"{url}\", read_only: true }}")), ("sqlite", country::sqlite(&file))] {
+    for (id, connector) in
+        [("postgres", format!("{{ kind: sql, url: \"{url}\", read_only: true }}")), ("sqlite", country::sqlite(&file))]
+    {
         country.registry(id, &connector, PERSONS);
         country.grant(id, "persons", "all", &["asan-portal".to_owned()]);
     }
@@ -62,8 +64,12 @@ pub fn measure(plan: &Plan, report: &mut Report) {
             report.progress(&format!("{id} through the bus"), round, &outcome, plan.measured);
             through.push(outcome);
         }
-        let ratios: Vec<f64> = through.iter().zip(&direct).map(|(through, direct)| through.per_second / direct.per_second).collect();
-        for (name, runs, by_round) in [("direct", &direct, ""), ("through the bus", &through, &*ratios.iter().map(|one| ratio(*one)).collect::<Vec<_>>().join(" "))] {
+        let ratios: Vec<f64> =
+            through.iter().zip(&direct).map(|(through, direct)| through.per_second / direct.per_second).collect();
+        for (name, runs, by_round) in [
+            ("direct", &direct, ""),
+            ("through the bus", &through, &*ratios.iter().map(|one| ratio(*one)).collect::<Vec<_>>().join(" ")),
+        ] {
             let of = |figure: fn(&Outcome) -> f64| median(runs.iter().map(figure));
             report.row(&[
                 &format!("{id}, {name}"),

@@ -38,10 +38,20 @@ pub fn measure(plan: &Plan, report: &mut Report) {
             memory.push(server.resident_mb());
         }
         let (ready, answered, memory) = (median(ready), median(answered), median(memory));
-        let cells = [registries.to_string(), (registries * systems).to_string(), format!("{ready:.0} ms"), format!("{answered:.0} ms"), format!("{memory:.1} MB")];
+        let cells = [
+            registries.to_string(),
+            (registries * systems).to_string(),
+            format!("{ready:.0} ms"),
+            format!("{answered:.0} ms"),
+            format!("{memory:.1} MB"),
+        ];
         report.row(&cells.each_ref().map(String::as_str));
         let grants = registries * systems;
         report.figure(&format!("ready with {registries} registries and {grants} grants"), &format!("{ready:.0} ms"), wanted);
-        report.figure(&format!("idle memory with {registries} registries and {grants} grants"), &format!("{memory:.1} MB"), if registries == 5 { "less than 60 MB" } else { "" });
+        report.figure(
+            &format!("idle memory with {registries} registries and {grants} grants"),
+            &format!("{memory:.1} MB"),
+            if registries == 5 { "less than 60 MB" } else { "" },
+        );
     }
 }

@@ -102,13 +102,7 @@ async fn answer(state: Arc<State>, request: http::Request<Incoming>) -> Result<h
     let (head, body) = request.into_parts();
     *state.requests.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
-    let came = Came {
-        method: &head.method,
-        path: head.uri.path(),
-        query: head.uri.query(),
-        headers: &head.headers,
-        body: &body,
-    };
+    let came = Came { method: &head.method, path: head.uri.path(), query: head.uri.query(), headers: &head.headers, body: &body };
     let fitting = state.exchanges.iter().filter(|exchange| exchange.request.differences(&came).is_empty());
     // The first of those that say most: `max_by_key` alone would take the last.
     let Some(exchange) = fitting.rev().max_by_key(|exchange| exchange.request.weight()) else {

@@ -63,7 +63,12 @@ async fn lets_wait_and_breaks_off_as_it_is_told() {
 
 #[tokio::test]
 async fn refuses_a_response_that_can_not_be_written() {
-    for response in [json!({ "status": 1000 }), json!({ "json": 1, "xml": "<a/>" }), json!({ "base64": "?" }), json!({ "headers": { "a b": "c" } })] {
+    for response in [
+        json!({ "status": 1000 }),
+        json!({ "json": 1, "xml": "<a/>" }),
+        json!({ "base64": "?" }),
+        json!({ "headers": { "a b": "c" } }),
+    ] {
         let exchanges = serde_json::from_value(json!([{ "request": { "path": "/" }, "response": response }])).unwrap();
         assert!(Double::start(exchanges).await.is_err(), "{response}");
     }

@@ -80,7 +80,10 @@ async fn takes_the_given_authority_and_name_and_no_other() {
         json!({ "server_name": "registry.test" }),
     ] {
         let failure = ask(&url, wrong.clone(), directory.path()).await.expect_err("a refusal");
-        assert!(matches!(&failure, Failure::Unavailable { detail, .. } if detail.starts_with("no connection: TLS: ")), "{wrong}: {failure}");
+        assert!(
+            matches!(&failure, Failure::Unavailable { detail, .. } if detail.starts_with("no connection: TLS: ")),
+            "{wrong}: {failure}"
+        );
     }
     let anyone = json!({ "dangerously_accept_any_certificate": true, "min_version": "1.3" });
     assert_eq!(ask(&url, anyone, directory.path()).await, Ok(200));

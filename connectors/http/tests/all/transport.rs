@@ -26,7 +26,8 @@ fn kind(failure: &Failure) -> &'static str {
 #[tokio::test]
 async fn carries_the_exchange_the_trace_and_the_headers_of_the_settings() {
     let server = Raw::start(|_, _| Reply::Keep(ok("X-A: b\r\n", b"body"))).await;
-    let client = open(json!({ "url": format!("{}/base/", server.url), "headers": { "X-Own": "1", "X-Secret": { "env": "abc" } } }));
+    let client =
+        open(json!({ "url": format!("{}/base/", server.url), "headers": { "X-Own": "1", "X-Secret": { "env": "abc" } } }));
     let answer = client.await.unwrap().send(get("/x?y=1"), &call(5000)).await.unwrap();
     assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"body"[..]));
     assert_eq!(answer.headers["x-a"], "b");
@@ -244,10 +245,26 @@ fn zeros(repeats: usize) -> Vec<u8> {
 #[tokio::test]
 async fn no_path_leads_to_another_origin() {
     let client = client("http://registry.example:8080/base/").await;
-    for path in ["/a", "/a/../b?c=d&e=//f", "/%2e%2e/a", "//other/a", "/\\other/a", "/\t/other/a", "/\n/other", "/a\\b", "/ə?ə", "?a=b", ""] {
+    for path in [
+        "/a",
+        "/a/../b?c=d&e=//f",
+        "/%2e%2e/a",
+        "//other/a",
+        "/\\other/a",
+        "/\t/other/a",
+        "/\n/other",
+        "/a\\b",
+        "/ə?ə",
+        "?a=b",
+        "",
+    ] {
         let address = client.address(path).expect("an address");
         assert_eq!(address.origin().ascii_serialization(), "http://registry.example:8080", "{path:?}");
-        let whole = if path.starts_with('/') { format!("http://registry.example:8080/base{path}") } else { format!("http://registry.example:8080/base/{path}") };
+        let whole = if path.starts_with('/') {
+            format!("http://registry.example:8080/base{path}")
+        } else {
+            format!("http://registry.example:8080/base/{path}")
+        };
         assert_eq!(Some(address.as_str()), url::Url::parse(&whole).ok().as_ref().map(url::Url::as_str), "{path:?}");
     }
     let bare = self::client("http://registry.example:8080").await;

@@ -44,9 +44,23 @@ async fn sends_each_kind_of_change_in_its_form_with_its_id() {
 async fn the_status_says_how_a_change_ended() {
     use Applied::{Absent, Conflict, Done};
     for (status, expected) in [
-        (200, Ok(Done)), (202, Ok(Done)), (204, Ok(Done)), (404, Ok(Absent)), (410, Ok(Absent)), (409, Ok(Conflict)), (412, Ok(Conflict)),
-        (400, Err("refused")), (422, Err("refused")), (405, Err("refused")), (401, Err("unavailable")), (403, Err("unavailable")),
-        (429, Err("unavailable")), (503, Err("unavailable")), (500, Err("unknown")), (502, Err("unknown")), (504, Err("unknown")),
+        (200, Ok(Done)),
+        (202, Ok(Done)),
+        (204, Ok(Done)),
+        (404, Ok(Absent)),
+        (410, Ok(Absent)),
+        (409, Ok(Conflict)),
+        (412, Ok(Conflict)),
+        (400, Err("refused")),
+        (422, Err("refused")),
+        (405, Err("refused")),
+        (401, Err("unavailable")),
+        (403, Err("unavailable")),
+        (429, Err("unavailable")),
+        (503, Err("unavailable")),
+        (500, Err("unknown")),
+        (502, Err("unknown")),
+        (504, Err("unknown")),
     ] {
         let fixture = json!([{ "request": { "path": "/u/7" }, "response": { "status": status } }]);
         let outcome = on(from(), fixture).await.connector.apply(change(ChangeKind::Update, json!({ "a": 1 })), &call()).await;

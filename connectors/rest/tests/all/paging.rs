@@ -89,7 +89,8 @@ async fn a_list_without_paging_is_given_in_parts() {
 
 #[tokio::test]
 async fn conditions_become_parameters_and_stay_in_them() {
-    let from = json!({ "search": { "path": "/u", "filters": { "name": "name" }, "fixed": { "status": "active", "deep": true } } });
+    let from =
+        json!({ "search": { "path": "/u", "filters": { "name": "name" }, "fixed": { "status": "active", "deep": true } } });
     let hostile = "A&status=all#?/../ə \"'%";
     let fixture = json!([{ "request": { "path": "/u", "query": { "name": hostile, "status": "active", "deep": true } },
         "response": { "json": [{ "nr": 1 }] } }]);
@@ -122,7 +123,8 @@ async fn a_missing_list_is_empty_only_where_the_manifest_says_so() {
 
 #[tokio::test]
 async fn a_registry_that_leads_in_circles_or_away_is_malformed() {
-    let served = |next: Value| json!([{ "request": { "path": "/u" }, "response": { "json": { "items": [{ "nr": 1 }], "next": next } } }]);
+    let served =
+        |next: Value| json!([{ "request": { "path": "/u" }, "response": { "json": { "items": [{ "nr": 1 }], "next": next } } }]);
     let cursor = from(&json!({ "cursor": { "param": "after", "next": "next" } }));
     let double = on(cursor.clone(), served(json!("same"))).await;
     let first = double.connector.search(search(1, None), &call()).await.unwrap();

@@ -115,7 +115,9 @@ async fn reads_other_encodings_when_the_answer_names_them() {
 async fn a_key_stays_one_segment_of_the_path_whatever_it_holds() {
     let server = Raw::start(|_, _| Reply::Keep(ok(JSON, b"{}"))).await;
     let connector = open(&server.url, at("/u/{nr}/x")).await;
-    for hostile in ["../admin", "a/b", "a?b=c", "a#b", "%2e%2e", "a\"b'", "Ə ş", "\r\nHost: evil", "a\\b", "{nr}", "\0", "a;b", "@", ".. "] {
+    for hostile in
+        ["../admin", "a/b", "a?b=c", "a#b", "%2e%2e", "a\"b'", "Ə ş", "\r\nHost: evil", "a\\b", "{nr}", "\0", "a;b", "@", ".. "]
+    {
         connector.read(read(hostile), &call()).await.unwrap();
         let request = server.requests().pop().expect("a request");
         let path = request.split(' ').nth(1).expect("a path");
@@ -154,7 +156,8 @@ async fn reads_several_at_once_in_the_order_of_the_keys() {
 #[tokio::test]
 async fn a_record_that_was_not_asked_for_does_not_pass_for_absence() {
     let from = json!({ "read": { "path": "/u/{nr}" }, "read_many": { "path": "/u", "keys_param": "nr" } });
-    let fixture = json!([{ "request": { "path": "/u", "query": { "nr": ["007", "008"] } }, "response": { "json": [{ "nr": 7 }] } }]);
+    let fixture =
+        json!([{ "request": { "path": "/u", "query": { "nr": ["007", "008"] } }, "response": { "json": [{ "nr": 7 }] } }]);
     let outcome = on(from, fixture).await.connector.read_many(vec![read("007"), read("008")], &call()).await;
     assert_eq!(outcome, Err(Failure::malformed("a record comes that was not asked for")));
 }
@@ -190,7 +193,8 @@ async fn a_probe_is_content_with_a_sign_of_life() {
         assert!(server.requests()[0].starts_with("HEAD / "));
     }
     let settings = json!({ "url": "http://x", "probe": { "path": "/health" } });
-    let double = double(settings, at("/u/{nr}"), json!([{ "request": { "path": "/health" }, "response": { "status": 404 } }])).await;
+    let double =
+        double(settings, at("/u/{nr}"), json!([{ "request": { "path": "/health" }, "response": { "status": 404 } }])).await;
     assert!(matches!(double.connector.probe(&call()).await, Err(Failure::Unavailable { .. })));
 }
 

@@ -11,19 +11,20 @@ use crate::{Finding, Legacy};
 
 /// The encoding of this name.
 pub(crate) fn encoding(name: &str) -> Result<&'static Encoding, String> {
-    Encoding::for_label(name.as_bytes())
-        .filter(|encoding| *encoding != encoding_rs::REPLACEMENT)
-        .ok_or_else(|| format!("there is no character encoding `{name}`; names are as windows-1254, iso-8859-5, koi8-r, utf-16le (none of EBCDIC)"))
+    Encoding::for_label(name.as_bytes()).filter(|encoding| *encoding != encoding_rs::REPLACEMENT).ok_or_else(|| {
+        format!(
+            "there is no character encoding `{name}`; names are as windows-1254, iso-8859-5, koi8-r, utf-16le (none of EBCDIC)"
+        )
+    })
 }
 
 pub(super) fn charset(spec: &CharsetSpec) -> Result<Box<dyn Step>, Finding> {
     let actual = encoding(&spec.actual).map_err(|message| Finding::new("/actual", message))?;
     Ok(match &spec.declared {
         None => Box::new(Charset(actual)),
-        Some(declared) => Box::new(Misread {
-            actual,
-            declared: encoding(declared).map_err(|message| Finding::new("/declared", message))?,
-        }),
+        Some(declared) => {
+            Box::new(Misread { actual, declared: encoding(declared).map_err(|message| Finding::new("/declared", message))? })
+        }
     })
 }
 
@@ -134,11 +135,7 @@ impl Hex {
 
     fn write(&self, bytes: &[u8]) -> String {
         let digits = if self.upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
-        bytes
-            .iter()
-            .flat_map(|byte| [byte >> 4, byte & 15])
-            .map(|nibble| char::from(digits[usize::from(nibble)]))
-            .collect()
+        bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(digits[usize::from(nibble)])).collect()
     }
 }
 

@@ -75,12 +75,7 @@ const ENGLISH: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "A
 
 impl Format {
     /// Compiles a format. Places of findings: `/format`, `/pivot`, `/months`.
-    pub(super) fn new(
-        format: &str,
-        allowed: Allowed,
-        pivot: Option<u8>,
-        months: Option<&[String]>,
-    ) -> Result<Self, Finding> {
+    pub(super) fn new(format: &str, allowed: Allowed, pivot: Option<u8>, months: Option<&[String]>) -> Result<Self, Finding> {
         let tokens = tokens(format, allowed).map_err(|message| Finding::new("/format", message))?;
         let names: Vec<String> = months.map_or_else(|| ENGLISH.map(str::to_owned).to_vec(), <[String]>::to_vec);
         let months: Vec<(String, String)> = names.into_iter().map(|name| (name.to_lowercase(), name)).collect();
@@ -94,9 +89,7 @@ impl Format {
         }
         let format = Self { tokens, pivot: pivot.map_or(0, u16::from), months };
         match (format.has(Part::ShortYear), pivot) {
-            (true, None) => {
-                Err(Finding::new("/format", "`%y` needs a `pivot`: the first two-digit year of the last century"))
-            }
+            (true, None) => Err(Finding::new("/format", "`%y` needs a `pivot`: the first two-digit year of the last century")),
             (false, Some(_)) => Err(Finding::new("/pivot", "a pivot goes with the two-digit year `%y`")),
             (_, Some(pivot)) if pivot > 99 => Err(Finding::new("/pivot", "a pivot is from 0 to 99")),
             _ => Ok(format),
@@ -134,9 +127,7 @@ impl Format {
         let mut last = None;
         self.tokens.iter().all(|token| match token {
             Token::Literal(_) => true,
-            Token::Number { part: Part::ShortYear, .. } | Token::MonthName | Token::Number { fixed: false, .. } => {
-                false
-            }
+            Token::Number { part: Part::ShortYear, .. } | Token::MonthName | Token::Number { fixed: false, .. } => false,
             Token::Number { part, .. } => {
                 let ordered = last.is_none_or(|last: usize| last < *part as usize);
                 last = Some(*part as usize);

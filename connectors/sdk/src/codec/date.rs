@@ -25,8 +25,7 @@ enum Known {
 
 impl Date {
     pub(super) fn new(spec: &DateSpec) -> Result<Self, Finding> {
-        let format =
-            Format::new(&spec.format, Allowed { date: true, time: false }, spec.pivot, spec.months.as_deref())?;
+        let format = Format::new(&spec.format, Allowed { date: true, time: false }, spec.pivot, spec.months.as_deref())?;
         check_form(&format, spec.legacy)?;
         check_date(&format, spec.partial)?;
         Ok(Self { format, partial: spec.partial, legacy: spec.legacy })
@@ -74,8 +73,7 @@ pub(super) fn check_date(format: &Format, partial: bool) -> Result<(), Finding> 
 impl Step for Date {
     fn decode(&self, legacy: Legacy) -> Result<Legacy, CodecFault> {
         let text = self.format.text("date", legacy)?;
-        let parts =
-            self.format.read(&text).ok_or_else(|| CodecFault::new("bad_date", "the date is not in its format"))?;
+        let parts = self.format.read(&text).ok_or_else(|| CodecFault::new("bad_date", "the date is not in its format"))?;
         match self.known(&parts).ok_or_else(|| CodecFault::new("bad_date", "there is no such date"))? {
             Known::Nothing => Ok(Legacy::Null),
             Known::Year(year) => Ok(Legacy::Text(format!("{year:04}"))),
@@ -133,9 +131,7 @@ fn parts_of(known: Known) -> Parts {
 
 fn read_contract(text: &str) -> Option<Known> {
     let number = |digits: &str, width| -> Option<u16> {
-        (digits.len() == width && digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .then(|| digits.parse().ok())
-            .flatten()
+        (digits.len() == width && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
     };
     let mut numbers = text.splitn(3, '-');
     let year = number(numbers.next()?, 4).filter(|year| *year > 0)?;

@@ -40,9 +40,9 @@ impl DateTime {
 impl Step for DateTime {
     fn decode(&self, legacy: Legacy) -> Result<Legacy, CodecFault> {
         let text = self.format.text("datetime", legacy)?;
-        let local = self.local(&text).ok_or_else(|| {
-            CodecFault::new("bad_date", "the date and time are not in their format, or there is no such")
-        })?;
+        let local = self
+            .local(&text)
+            .ok_or_else(|| CodecFault::new("bad_date", "the date and time are not in their format, or there is no such"))?;
         let instant = self.zone.to_timestamp(local).map_err(|_| out_of_range())?;
         // Where clocks are put forward, an hour is left out.
         if self.zone.to_datetime(instant) != local {
@@ -137,15 +137,13 @@ impl Step for Time {
     fn decode(&self, legacy: Legacy) -> Result<Legacy, CodecFault> {
         let text = self.format.text("time", legacy)?;
         let time = self.format.read(&text).and_then(|parts| clock(&parts));
-        let time =
-            time.ok_or_else(|| CodecFault::new("bad_time", "the time is not in its format, or there is no such"))?;
+        let time = time.ok_or_else(|| CodecFault::new("bad_time", "the time is not in its format, or there is no such"))?;
         Ok(Legacy::Text(clock_text(time)))
     }
 
     fn encode(&self, contract: Legacy) -> Result<Legacy, CodecFault> {
-        let time: CivilTime = text_of("time", contract)?
-            .parse()
-            .map_err(|_| CodecFault::unrepresentable("the text is no time as 13:45:00"))?;
+        let time: CivilTime =
+            text_of("time", contract)?.parse().map_err(|_| CodecFault::unrepresentable("the text is no time as 13:45:00"))?;
         let mut parts = Parts::default();
         set_clock(&mut parts, time);
         write(&self.format, &parts, self.legacy)
@@ -169,8 +167,7 @@ fn check_time(format: &Format) -> Result<(), Finding> {
 }
 
 fn zone(name: &str) -> Result<TimeZone, Finding> {
-    let unknown =
-        || Finding::new("/zone", format!("there is no time zone `{name}`; zones are as Asia/Baku, UTC, +04:00"));
+    let unknown = || Finding::new("/zone", format!("there is no time zone `{name}`; zones are as Asia/Baku, UTC, +04:00"));
     if name == "UTC" {
         return Ok(TimeZone::UTC);
     }

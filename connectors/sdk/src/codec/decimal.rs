@@ -47,9 +47,7 @@ impl Digits {
         if self.fraction.len() > scale {
             let (kept, lost) = self.fraction.split_at(scale);
             if lost.bytes().any(|byte| byte != b'0') {
-                return Err(CodecFault::unrepresentable(format!(
-                    "the number has more than {scale} digits after the point"
-                )));
+                return Err(CodecFault::unrepresentable(format!("the number has more than {scale} digits after the point")));
             }
             self.fraction = kept.to_owned();
         }
@@ -90,8 +88,7 @@ impl Digits {
         let float: f64 = text.parse().map_err(|_| not_a_number())?;
         // The shortest decimal of the float is the number itself, or the number is not exactly a float's.
         let inexact = || CodecFault::new("not_a_number", "the number has more digits than a JSON number keeps");
-        let back =
-            Self::plain(&float.to_string()).and_then(|back| back.scaled(self.fraction.len())).map_err(|_| inexact())?;
+        let back = Self::plain(&float.to_string()).and_then(|back| back.scaled(self.fraction.len())).map_err(|_| inexact())?;
         if back == *self { Ok(Legacy::Float(float)) } else { Err(inexact()) }
     }
 }
@@ -129,11 +126,7 @@ impl Decimal {
 
     /// Legacy text with a point, contract number.
     pub(super) fn number() -> Self {
-        Self {
-            spec: DecimalSpec { contract: NumberForm::Number, ..DecimalSpec::default() },
-            separator: '.',
-            implied: None,
-        }
+        Self { spec: DecimalSpec { contract: NumberForm::Number, ..DecimalSpec::default() }, separator: '.', implied: None }
     }
 
     fn read(&self, text: &str) -> Result<Digits, CodecFault> {
@@ -185,9 +178,7 @@ impl Decimal {
         let Some(width) = self.spec.width else {
             let sign = if digits.negative { "-" } else { "" };
             let number = format!("{sign}{unscaled}").parse();
-            return number
-                .map(Legacy::Int)
-                .map_err(|_| CodecFault::unrepresentable("the number is too large for the registry"));
+            return number.map(Legacy::Int).map_err(|_| CodecFault::unrepresentable("the number is too large for the registry"));
         };
         if unscaled.len() > width {
             return Err(CodecFault::unrepresentable(format!("the registry holds {width} digits here")));
@@ -260,9 +251,7 @@ impl Decimal {
 fn ungroup(whole: &str, grouping: char) -> Result<String, CodecFault> {
     let groups: Vec<&str> = whole.split(grouping).collect();
     match groups.split_first() {
-        Some((first, rest))
-            if rest.is_empty() || (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3) =>
-        {
+        Some((first, rest)) if rest.is_empty() || (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3) => {
             Ok(groups.concat())
         }
         _ => Err(not_a_number()),

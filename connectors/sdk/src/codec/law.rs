@@ -152,11 +152,7 @@ fn every_codec_encodes_something_that_is_not_null() {
         let codec = codec(&json!([spec]));
         let encodes = (0..20_000).any(|_| {
             let value = value().new_tree(&mut runner).expect("a value").current();
-            codec
-                .decode(value.clone())
-                .into_iter()
-                .chain([value])
-                .any(|value| !value.is_null() && codec.encode(&value).is_ok())
+            codec.decode(value.clone()).into_iter().chain([value]).any(|value| !value.is_null() && codec.encode(&value).is_ok())
         });
         assert!(encodes, "{spec} encoded nothing");
     }

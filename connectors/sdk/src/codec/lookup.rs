@@ -51,9 +51,9 @@ impl Step for NullIf {
     }
 
     fn decode(&self, legacy: Legacy) -> Result<Legacy, CodecFault> {
-        let is_null = legacy.to_text().is_some_and(|text| {
-            self.sentinels.iter().any(|sentinel| *sentinel == text) || self.blank && text.trim().is_empty()
-        });
+        let is_null = legacy
+            .to_text()
+            .is_some_and(|text| self.sentinels.iter().any(|sentinel| *sentinel == text) || self.blank && text.trim().is_empty());
         Ok(if is_null { Legacy::Null } else { legacy })
     }
 
@@ -78,8 +78,7 @@ pub(super) struct Codes {
 
 impl Codes {
     pub(super) fn new(spec: &CodesSpec, codes: &CodeBook) -> Result<Self, Finding> {
-        let list =
-            codes.get(&spec.list).ok_or_else(|| Finding::unknown("/list", "code list", &spec.list, codes.names()))?;
+        let list = codes.get(&spec.list).ok_or_else(|| Finding::unknown("/list", "code list", &spec.list, codes.names()))?;
         Ok(Self { list: Arc::clone(list), unmapped: spec.unmapped, legacy: spec.legacy })
     }
 
@@ -114,12 +113,11 @@ impl Step for Codes {
             }
         };
         match (self.legacy, code) {
-            (Some(LegacyForm::Integer), Legacy::Text(text)) => text.parse().map(Legacy::Int).map_err(|_| {
-                CodecFault::unrepresentable(format!("the code of the list {} is no integer", self.list.name()))
-            }),
-            (Some(LegacyForm::Text), code) => {
-                Ok(code.to_text().map_or(Legacy::Null, |text| Legacy::Text(text.into_owned())))
-            }
+            (Some(LegacyForm::Integer), Legacy::Text(text)) => text
+                .parse()
+                .map(Legacy::Int)
+                .map_err(|_| CodecFault::unrepresentable(format!("the code of the list {} is no integer", self.list.name()))),
+            (Some(LegacyForm::Text), code) => Ok(code.to_text().map_or(Legacy::Null, |text| Legacy::Text(text.into_owned()))),
             (_, code) => Ok(code),
         }
     }
@@ -142,10 +140,7 @@ impl Boolean {
         for (name, truth, values) in [("/true", true, &spec.truths), ("/false", false, &spec.falsehoods)] {
             for value in values {
                 let text = value.to_text().ok_or_else(|| {
-                    Finding::new(
-                        name,
-                        "this takes texts, numbers and booleans; for null, put `null_if` before this codec",
-                    )
+                    Finding::new(name, "this takes texts, numbers and booleans; for null, put `null_if` before this codec")
                 })?;
                 if truths.insert(fold(&text, spec.ignore_case), truth) == Some(!truth) {
                     return Err(Finding::new(name, "one value stands for both true and false"));
@@ -153,9 +148,7 @@ impl Boolean {
             }
         }
         match (spec.truths.first(), spec.falsehoods.first()) {
-            (Some(yes), Some(no)) => {
-                Ok(Self { truths, ignore_case: spec.ignore_case, yes: yes.clone(), no: no.clone() })
-            }
+            (Some(yes), Some(no)) => Ok(Self { truths, ignore_case: spec.ignore_case, yes: yes.clone(), no: no.clone() }),
             (None, _) => Err(Finding::new("/true", "name at least one value for true")),
             (_, None) => Err(Finding::new("/false", "name at least one value for false")),
         }

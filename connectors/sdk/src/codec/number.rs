@@ -13,11 +13,7 @@ pub(super) fn not_a_number() -> CodecFault {
 }
 
 /// A float that is whole, as the integer it is.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "only within the range where both are exact"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "only within the range where both are exact")]
 pub(super) fn whole(float: f64) -> Option<i64> {
     (float.fract() == 0.0 && float.abs() <= super::EXACT as f64).then_some(float as i64)
 }
@@ -57,9 +53,7 @@ impl Step for Integer {
     fn encode(&self, contract: Legacy) -> Result<Legacy, CodecFault> {
         let number = match contract {
             Legacy::Int(number) => number,
-            Legacy::Float(float) => {
-                whole(float).ok_or_else(|| CodecFault::unrepresentable("the number is not whole"))?
-            }
+            Legacy::Float(float) => whole(float).ok_or_else(|| CodecFault::unrepresentable("the number is not whole"))?,
             other => return Err(CodecFault::kind("integer", "a whole number", &other)),
         };
         let Some(width) = self.width else { return Ok(Legacy::Text(number.to_string())) };
@@ -91,10 +85,7 @@ impl Step for Digits {
         let number = integer_of(&legacy)?;
         let digits = format!("{number:0width$}", width = self.width);
         if number < 0 || digits.len() > self.width {
-            return Err(CodecFault::new(
-                "not_a_number",
-                format!("the number has a sign or more than {} digits", self.width),
-            ));
+            return Err(CodecFault::new("not_a_number", format!("the number has a sign or more than {} digits", self.width)));
         }
         Ok(Legacy::Text(digits))
     }

@@ -9,8 +9,8 @@ use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 
 use super::spec::{
-    CharsetSpec, CodesSpec, DateSpec, DateTimeSpec, DigitsSpec, EpochSpec, LegacyForm, ListSpec, MaskSpec, NullIfSpec,
-    StripSpec, TimeSpec, TrimSpec, Unmapped, utc,
+    CharsetSpec, CodesSpec, DateSpec, DateTimeSpec, DigitsSpec, EpochSpec, LegacyForm, ListSpec, MaskSpec, NullIfSpec, StripSpec,
+    TimeSpec, TrimSpec, Unmapped, utc,
 };
 use crate::Legacy;
 

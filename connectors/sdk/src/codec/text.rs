@@ -80,9 +80,10 @@ impl Step for Pad {
 
     fn encode(&self, contract: Legacy) -> Result<Legacy, CodecFault> {
         let text = text_of("pad", contract)?;
-        let missing = self.0.width.checked_sub(text.chars().count()).ok_or_else(|| {
-            CodecFault::unrepresentable(format!("the registry holds at most {} characters here", self.0.width))
-        })?;
+        let missing =
+            self.0.width.checked_sub(text.chars().count()).ok_or_else(|| {
+                CodecFault::unrepresentable(format!("the registry holds at most {} characters here", self.0.width))
+            })?;
         let filling = std::iter::repeat_n(self.0.with, missing);
         Ok(Legacy::Text(match self.0.side {
             Side::Start => filling.chain(text.chars()).collect(),
@@ -96,10 +97,7 @@ pub(super) struct Case(CaseSpec);
 impl Case {
     pub(super) fn new(spec: &CaseSpec) -> Result<Self, Finding> {
         if spec.legacy == spec.contract {
-            return Err(Finding::new(
-                "/contract",
-                "legacy and contract have the same capitals, so there is nothing to do",
-            ));
+            return Err(Finding::new("/contract", "legacy and contract have the same capitals, so there is nothing to do"));
         }
         Ok(Self(spec.clone()))
     }
@@ -170,9 +168,7 @@ impl Step for Strip {
         text.strip_prefix(&self.0.prefix)
             .and_then(|text| text.strip_suffix(&self.0.suffix))
             .map(Legacy::from)
-            .ok_or_else(|| {
-                CodecFault::new("unexpected_form", "the text lacks the prefix or suffix that is always there")
-            })
+            .ok_or_else(|| CodecFault::new("unexpected_form", "the text lacks the prefix or suffix that is always there"))
     }
 
     fn encode(&self, contract: Legacy) -> Result<Legacy, CodecFault> {
@@ -222,9 +218,7 @@ impl Mask {
                 '#' => Place::Digit,
                 '@' => Place::Letter,
                 '*' => Place::Any,
-                '\\' => Place::Literal(
-                    chars.next().ok_or_else(|| Finding::new("/mask", "the last `\\` stands before nothing"))?,
-                ),
+                '\\' => Place::Literal(chars.next().ok_or_else(|| Finding::new("/mask", "the last `\\` stands before nothing"))?),
                 char => Place::Literal(char),
             });
         }

@@ -29,9 +29,10 @@ pub(super) fn read(codes: &FileCodes, directory: &Path, today: Date) -> Result<C
     for record in reader.records() {
         let record = record.map_err(|error| one(unreadable(codes, &error)))?;
         let line = record.position().map_or(0, csv::Position::line);
-        if let Some(row) = columns.row(&record, &format).map_err(|message| {
-            one(Finding::new("/file", format!("{}: line {line}: {message}", codes.file.display())))
-        })? {
+        if let Some(row) = columns
+            .row(&record, &format)
+            .map_err(|message| one(Finding::new("/file", format!("{}: line {line}: {message}", codes.file.display()))))?
+        {
             rows.push(row);
             lines.push(line);
         }
@@ -67,8 +68,7 @@ fn text(codes: &FileCodes, directory: &Path) -> Result<String, Finding> {
     if size.len() > MOST_BYTES {
         return Err(Finding::new("/file", format!("{shown} is larger than 64 MiB")));
     }
-    let bytes =
-        std::fs::read(&path).map_err(|error| Finding::new("/file", format!("{shown} can't be read: {error}")))?;
+    let bytes = std::fs::read(&path).map_err(|error| Finding::new("/file", format!("{shown} can't be read: {error}")))?;
     let given = match &codes.encoding {
         // UTF-16 by its short name is the one that the mark tells, else little endian.
         Some(name) => encoding(name).map_err(|message| Finding::new("/encoding", message))?,

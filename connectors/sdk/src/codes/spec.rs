@@ -157,8 +157,7 @@ impl TableCodes {
 
     /// A row of the table, with the columns of [`Self::columns`].
     pub(super) fn row(&self, row: Vec<Legacy>) -> Result<CodeRow, CodecFault> {
-        let format =
-            days(self.date_format.as_deref()).map_err(|finding| CodecFault::new("bad_date", finding.message))?;
+        let format = days(self.date_format.as_deref()).map_err(|finding| CodecFault::new("bad_date", finding.message))?;
         let mut cells = row.into_iter();
         let mut next = || cells.next().unwrap_or_default();
         let (code, value) = (next(), next());
@@ -207,8 +206,7 @@ impl<'de> Visitor<'de> for CodesOrOptions {
 
 fn from_members(members: serde_json::Map<String, Value>) -> Result<CodeListSpec, serde_json::Error> {
     // A list with a code of such a name is written under `values`.
-    let kind =
-        KINDS.into_iter().find(|kind| members.get(*kind).is_some_and(|member| *kind != "values" || member.is_object()));
+    let kind = KINDS.into_iter().find(|kind| members.get(*kind).is_some_and(|member| *kind != "values" || member.is_object()));
     let options = Value::Object(members);
     match kind {
         Some("values") => serde_json::from_value(options).map(CodeListSpec::Inline),

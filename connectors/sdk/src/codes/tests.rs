@@ -47,8 +47,7 @@ fn reads_a_file_in_utf_16_with_a_byte_order_mark() {
 fn says_what_is_wrong_with_a_file() {
     let directory = directory("wrong", "x.csv", b"Kod;Ad\nA;\xDEeki\n");
     let wrong = |options: serde_json::Value| {
-        let mut spec =
-            json!({ "file": "x.csv", "code": "Kod", "value": "Ad", "delimiter": ";", "encoding": "windows-1254" });
+        let mut spec = json!({ "file": "x.csv", "code": "Kod", "value": "Ad", "delimiter": ";", "encoding": "windows-1254" });
         spec.as_object_mut().expect("options").extend(options.as_object().expect("options").clone());
         load(json!({ "c": spec }), &directory).map(|_| ()).map_err(|mut findings| findings.remove(0))
     };
@@ -99,9 +98,7 @@ fn a_map_is_a_list_or_its_options() {
     assert!(matches!(read(json!({ "K": "male", "values": "x", "code": 1 })), Ok(CodeListSpec::Inline(_))));
     assert!(matches!(read(json!({ "values": { "file": "x" } })), Ok(CodeListSpec::Inline(_))));
     assert!(read(json!({ "file": "x.csv" })).expect_err("an error").to_string().contains("missing field `code`"));
-    assert!(
-        read(json!({ "from": {}, "code": "K", "valeu": "V" })).expect_err("an error").to_string().contains("valeu")
-    );
+    assert!(read(json!({ "from": {}, "code": "K", "valeu": "V" })).expect_err("an error").to_string().contains("valeu"));
     assert_eq!(load(json!({ "a/b": { "K": [1] }, "e": {} }), Path::new(".")).expect_err("findings").len(), 2);
     assert_eq!(load(json!({ "a/b": { "K": [1] } }), Path::new(".")).expect_err("findings")[0].pointer, "/a~1b/K");
 }

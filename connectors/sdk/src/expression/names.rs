@@ -91,8 +91,7 @@ struct Names<'e> {
 impl<'e> Names<'e> {
     fn visit(&mut self, expression: &'e IdedExpr) -> Result<(), Finding> {
         if self.depth == DEEPEST {
-            let message =
-                format!("an expression is at most {DEEPEST} operations deep; a list and `join` take more parts");
+            let message = format!("an expression is at most {DEEPEST} operations deep; a list and `join` take more parts");
             return Err(Finding::new("", message));
         }
         self.depth += 1;
@@ -133,12 +132,8 @@ impl<'e> Names<'e> {
                 if self.loops.iter().filter(|name| name.starts_with('@')).count() > MOST_LOOPS {
                     return Err(Finding::new("", format!("loops stand in each other at most {MOST_LOOPS} deep")));
                 }
-                for part in [
-                    &comprehension.accu_init,
-                    &comprehension.loop_cond,
-                    &comprehension.loop_step,
-                    &comprehension.result,
-                ] {
+                for part in [&comprehension.accu_init, &comprehension.loop_cond, &comprehension.loop_step, &comprehension.result]
+                {
                     self.visit(part)?;
                 }
                 self.loops.truncate(before);

@@ -130,7 +130,10 @@ impl Compiler<'_> {
                 None
             }
             None => {
-                self.error(place, "nothing says what this field is made of: give `from`, `compose`, `constant`, `each` or `read`");
+                self.error(
+                    place,
+                    "nothing says what this field is made of: give `from`, `compose`, `constant`, `each` or `read`",
+                );
                 None
             }
         }
@@ -254,7 +257,10 @@ impl Compiler<'_> {
         let Some(search) = &entity.operations.search else { return };
         let rules = search.by.rules();
         if rules.is_empty() {
-            self.error("/operations/search/by", "a search without a filter would hand out the whole registry: name one field at least");
+            self.error(
+                "/operations/search/by",
+                "a search without a filter would hand out the whole registry: name one field at least",
+            );
         }
         for (at, (name, comparisons, ignore)) in rules.into_iter().enumerate() {
             let place = match search.by {
@@ -272,15 +278,17 @@ impl Compiler<'_> {
 
     fn writable(&mut self, mapping: &mut Mapping, entity: &Entity) {
         let operations = &entity.operations;
-        let writes =
-            [(Operation::Create, &operations.create), (Operation::Replace, &operations.replace), (Operation::Update, &operations.update)];
+        let writes = [
+            (Operation::Create, &operations.create),
+            (Operation::Replace, &operations.replace),
+            (Operation::Update, &operations.update),
+        ];
         for (operation, spec) in writes {
             let Some(spec) = spec else { continue };
             let mut writable = Vec::new();
             for (at, name) in spec.fields.iter().enumerate() {
                 let place = format!("/operations/{operation}/fields/{at}");
-                let covered: Vec<usize> =
-                    (0..mapping.fields.len()).filter(|at| name.covers(&mapping.fields[*at].name)).collect();
+                let covered: Vec<usize> = (0..mapping.fields.len()).filter(|at| name.covers(&mapping.fields[*at].name)).collect();
                 // A field that is declared, but wrong, has a finding of its own already.
                 if covered.is_empty() && !entity.fields.keys().any(|own| name.covers(own)) {
                     self.unknown(entity, name, &place);
@@ -344,8 +352,14 @@ fn cannot_compare(rule: &RuleMap, comparisons: &[Comparison]) -> Option<&'static
 
 fn cannot_write(rule: &RuleMap) -> Option<&'static str> {
     match rule {
-        RuleMap::Plain { codec, .. } | RuleMap::Split { codec, .. } | RuleMap::Composed { codec, .. } if codec.is_invertible() => None,
-        RuleMap::Plain { .. } | RuleMap::Split { .. } | RuleMap::Composed { .. } => Some("is written, but its codec has no way back"),
+        RuleMap::Plain { codec, .. } | RuleMap::Split { codec, .. } | RuleMap::Composed { codec, .. }
+            if codec.is_invertible() =>
+        {
+            None
+        }
+        RuleMap::Plain { .. } | RuleMap::Split { .. } | RuleMap::Composed { .. } => {
+            Some("is written, but its codec has no way back")
+        }
         RuleMap::Computed { write, .. } if !write.is_empty() => None,
         RuleMap::Computed { .. } => Some("is written, but only `read` says what it is made of: add `write`"),
         RuleMap::Constant(_) => Some("is the same in every record, so it cannot be written"),

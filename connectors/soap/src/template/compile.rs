@@ -58,8 +58,7 @@ impl Compiler<'_, '_> {
     }
 
     fn element(&mut self, name: &str, content: &Value, pointer: &str) -> Option<Element> {
-        let mut element =
-            Element { name: name.to_owned(), each: None, attributes: Vec::new(), text: None, children: Vec::new() };
+        let mut element = Element { name: name.to_owned(), each: None, attributes: Vec::new(), text: None, children: Vec::new() };
         let Value::Object(map) = content else {
             element.text = self.text(content, pointer, true);
             return Some(element);
@@ -113,9 +112,8 @@ impl Compiler<'_, '_> {
                 return None;
             }
         };
-        let says_nil = |text: &Text| {
-            text.0.iter().any(|piece| matches!(piece, super::text::Piece::Value { when_none: WhenNone::Nil, .. }))
-        };
+        let says_nil =
+            |text: &Text| text.0.iter().any(|piece| matches!(piece, super::text::Piece::Value { when_none: WhenNone::Nil, .. }));
         if says_nil(&text) && !(in_element && text.only().is_some()) {
             self.findings.push(Finding::new(pointer, "`!nil` is for an element with nothing else in it"));
         }

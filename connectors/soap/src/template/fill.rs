@@ -142,7 +142,9 @@ impl Text {
             return match values.value(word) {
                 Given::Untouched => Ok(Filled::LeftOut),
                 Given::Value(value) if !value.is_null() => match &*value {
-                    Legacy::List(items) => Ok(Filled::Texts(items.iter().map(|item| plain(item, word)).collect::<Result<_, _>>()?)),
+                    Legacy::List(items) => {
+                        Ok(Filled::Texts(items.iter().map(|item| plain(item, word)).collect::<Result<_, _>>()?))
+                    }
                     value => Ok(Filled::Text(plain(value, word)?)),
                 },
                 Given::Value(_) | Given::Nothing => Ok(match when_none {
@@ -212,7 +214,9 @@ impl Given<'_> {
 impl Values for Row {
     fn value(&self, word: &Word) -> Given<'_> {
         match word {
-            Word::Source(name) => self.find(&Source::new(name)).map_or(Given::Nothing, |value| Given::Value(Cow::Borrowed(value))),
+            Word::Source(name) => {
+                self.find(&Source::new(name)).map_or(Given::Nothing, |value| Given::Value(Cow::Borrowed(value)))
+            }
             _ => Given::Nothing,
         }
     }

@@ -93,8 +93,9 @@ fn word(name: &str) -> Result<Word, String> {
             format!("there is no `{{${word}}}`; there is {}", known.join(", "))
         });
     }
-    let comparison =
-        name.rsplit_once(':').and_then(|(source, word)| Some((source, Comparison::ALL.into_iter().find(|c| c.as_str() == word)?)));
+    let comparison = name
+        .rsplit_once(':')
+        .and_then(|(source, word)| Some((source, Comparison::ALL.into_iter().find(|c| c.as_str() == word)?)));
     Ok(match comparison {
         Some((source, Comparison::Equals)) => Word::Source(source.to_owned()),
         Some((source, comparison)) => Word::Filter(source.to_owned(), comparison),

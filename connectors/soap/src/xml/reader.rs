@@ -136,8 +136,7 @@ impl Tree<'_> {
             if attribute.key.as_namespace_binding().is_some() {
                 continue;
             }
-            let value =
-                attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| Unreadable::Entity)?.into_owned();
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| Unreadable::Entity)?.into_owned();
             if !value.chars().all(is_carried) {
                 return Err(Unreadable::IllFormed("a character that XML can't carry"));
             }
@@ -304,9 +303,30 @@ mod tests {
     #[test]
     fn refuses_whatever_is_not_well_formed() {
         for xml in [
-            "", "  ", "text", "<a>", "<a><b></a>", "</a>", "<a/><b/>", "<a/>x", "<a b='1' b='2'/>", "<a b=1/>", "<a b/>",
-            "<a>&#0;</a>", "<a>&#1;</a>", "<a>&#xD800;</a>", "<a>&amp</a>", "<a>\u{1}</a>", "<a b='&#1;'/>", "<x:a/>",
-            "<a x:b='1'/>", "<a", "<a><!-- ", "<a><![CDATA[x</a>", "<a>x", "<html><body><br></body></html>",
+            "",
+            "  ",
+            "text",
+            "<a>",
+            "<a><b></a>",
+            "</a>",
+            "<a/><b/>",
+            "<a/>x",
+            "<a b='1' b='2'/>",
+            "<a b=1/>",
+            "<a b/>",
+            "<a>&#0;</a>",
+            "<a>&#1;</a>",
+            "<a>&#xD800;</a>",
+            "<a>&amp</a>",
+            "<a>\u{1}</a>",
+            "<a b='&#1;'/>",
+            "<x:a/>",
+            "<a x:b='1'/>",
+            "<a",
+            "<a><!-- ",
+            "<a><![CDATA[x</a>",
+            "<a>x",
+            "<html><body><br></body></html>",
         ] {
             assert!(matches!(fault(xml), Unreadable::IllFormed(_) | Unreadable::Entity), "{xml}");
         }

@@ -69,9 +69,7 @@ pub(super) fn schemas() -> Map<String, Value> {
 }
 
 pub(super) fn parameters() -> Value {
-    let header = |name: &str, description: &str| {
-        json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string", "minLength": 1, "maxLength": 200 } })
-    };
+    let header = |name: &str, description: &str| json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string", "minLength": 1, "maxLength": 200 } });
     json!({
         "Purpose": header("Rabita-Purpose", "Why the data is asked for"),
         "User": header("Rabita-User", "The official or citizen on whose behalf; in ASCII, UTF-8, or as `UTF-8''percent-encoded`"),

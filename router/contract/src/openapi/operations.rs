@@ -67,9 +67,12 @@ impl Describer<'_> {
     }
 
     fn search(&mut self) {
-        let mut parameters: Vec<Value> = self.entry.filters.iter().flat_map(|(field, comparisons)| {
-            comparisons.iter().map(|comparison| self.filter_in_url(field, *comparison))
-        }).collect();
+        let mut parameters: Vec<Value> = self
+            .entry
+            .filters
+            .iter()
+            .flat_map(|(field, comparisons)| comparisons.iter().map(|comparison| self.filter_in_url(field, *comparison)))
+            .collect();
         parameters.push(self.limit_in_url());
         parameters.push(reference("parameters", "Cursor"));
         parameters.push(self.fields_in_url());
@@ -92,7 +95,8 @@ impl Describer<'_> {
             },
         });
         let parameters = vec![key, self.fields_in_url()];
-        let responses = ok("The records in the order of the keys", json!({ "application/json": { "schema": self.several() } }), false);
+        let responses =
+            ok("The records in the order of the keys", json!({ "application/json": { "schema": self.several() } }), false);
         let operation = self.operation("readMany", "", "Several records by their keys", parameters, responses);
         self.document.put(self.path(), "get", operation);
     }
@@ -245,10 +249,8 @@ impl Describer<'_> {
 
     fn conditions(&self) -> Value {
         let conditions = self.entry.filters.iter().map(|(field, comparisons)| {
-            let by: Map<String, Value> = comparisons
-                .iter()
-                .map(|comparison| (comparison.as_str().to_owned(), self.filter(field, *comparison)))
-                .collect();
+            let by: Map<String, Value> =
+                comparisons.iter().map(|comparison| (comparison.as_str().to_owned(), self.filter(field, *comparison))).collect();
             let compared = json!({ "type": "object", "minProperties": 1, "additionalProperties": false, "properties": by });
             let mut forms = vec![compared];
             if comparisons.contains(&Comparison::Equals) {

@@ -49,7 +49,11 @@ pub(super) fn accepts(headers: &HeaderMap, media_types: &[&str]) -> Result<(), R
         headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
     let accepted = media_types.iter().any(|media_type| {
         // The most specific range that covers the type decides.
-        ranges.iter().filter_map(|range| covers(range, media_type)).max_by_key(|(rank, _)| *rank).is_some_and(|(_, wanted)| wanted)
+        ranges
+            .iter()
+            .filter_map(|range| covers(range, media_type))
+            .max_by_key(|(rank, _)| *rank)
+            .is_some_and(|(_, wanted)| wanted)
     });
     if accepted { Ok(()) } else { Err(Code::NotAcceptable.into()) }
 }
@@ -79,9 +83,8 @@ fn text(headers: &HeaderMap, name: &'static str, faults: &mut Vec<Fault>) -> Opt
         faults.push(Fault::parameter(name, "duplicate", "this header stands twice"));
         return None;
     }
-    let text = decoded(value).filter(|text| {
-        !text.is_empty() && text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control)
-    });
+    let text =
+        decoded(value).filter(|text| !text.is_empty() && text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control));
     if text.is_none() {
         let message = format!("this header holds 1 to {TEXT_MAX} visible characters, in UTF-8 or as `UTF-8''percent-encoded`");
         faults.push(Fault::parameter(name, "header_text", message));

@@ -194,9 +194,10 @@ fn filter_name(name: &str, faults: &mut Vec<Fault>) -> Option<(FieldName, Compar
 /// The comparison of this name, or what would have been one.
 pub(super) fn comparison(word: &str) -> Result<Comparison, String> {
     let names = Comparison::ALL.map(Comparison::as_str);
-    Comparison::ALL.into_iter().find(|comparison| comparison.as_str() == word).ok_or_else(|| {
-        format!("there is no such comparison{}; there are {}", did_you_mean(word, &names), names.join(", "))
-    })
+    Comparison::ALL
+        .into_iter()
+        .find(|comparison| comparison.as_str() == word)
+        .ok_or_else(|| format!("there is no such comparison{}; there are {}", did_you_mean(word, &names), names.join(", ")))
 }
 
 fn once<T>(place: &mut Option<Option<T>>, name: &str, value: Option<T>, faults: &mut Vec<Fault>) {

@@ -8,7 +8,10 @@ use rabita_model::{AgencyId, Comparison, EntityName, FieldName, Operation, Purpo
 use serde_json::{Value, json};
 
 pub fn catalogue() -> Catalogue {
-    Catalogue { system: SystemId::new("portal").expect("a system"), entities: vec![persons(), parcels(), companies(), patients()] }
+    Catalogue {
+        system: SystemId::new("portal").expect("a system"),
+        entities: vec![persons(), parcels(), companies(), patients()],
+    }
 }
 
 /// Read and searched, with a photo.
@@ -38,7 +41,11 @@ fn parcels() -> Entry {
         "required": ["district", "number"],
         "properties": { "district": { "type": "string" }, "number": { "type": "integer" }, "area_m2": { "type": "number" } },
     });
-    Entry { key: fields(&["district", "number"]), fields: fields(&["district", "number", "area_m2"]), ..entry("land", "parcels", document) }
+    Entry {
+        key: fields(&["district", "number"]),
+        fields: fields(&["district", "number", "area_m2"]),
+        ..entry("land", "parcels", document)
+    }
 }
 
 /// One key, read only.

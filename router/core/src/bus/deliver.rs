@@ -115,7 +115,13 @@ async fn fly(
     flight.await
 }
 
-async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &Selection, call: &Call) -> Result<Fetched, Refusal> {
+async fn fetch(
+    registry: &Registry,
+    entity: &Entity,
+    asked: Asked,
+    selection: &Selection,
+    call: &Call,
+) -> Result<Fetched, Refusal> {
     let projection = entity.projection(selection);
     let mut reply = Reply { entity, selection, selected: &projection.selected, observed: 0 };
     let mut next = None;
@@ -128,7 +134,8 @@ async fn fetch(registry: &Registry, entity: &Entity, asked: Asked, selection: &S
         }
         Asked::ReadMany { keys } => {
             let due = keys.len();
-            let asks = keys.into_iter().map(|key| Read { entity: entity.index, key, wanted: projection.wanted.clone() }).collect();
+            let asks =
+                keys.into_iter().map(|key| Read { entity: entity.index, key, wanted: projection.wanted.clone() }).collect();
             let (rows, _) = registry.deliver(call, registry.connector.read_many(asks, call)).await?;
             if rows.len() != due {
                 return Err(Refusal::new(Code::Internal).detail("the connector answered another number of keys"));

@@ -20,9 +20,17 @@ pub(crate) struct Validated {
 
 /// What is asked of the connector.
 pub(crate) enum Asked {
-    Read { key: Vec<Legacy> },
-    ReadMany { keys: Vec<Vec<Legacy>> },
-    Binary { key: Vec<Legacy>, source: Source, media_type: String },
+    Read {
+        key: Vec<Legacy>,
+    },
+    ReadMany {
+        keys: Vec<Vec<Legacy>>,
+    },
+    Binary {
+        key: Vec<Legacy>,
+        source: Source,
+        media_type: String,
+    },
     Search {
         conditions: Vec<Condition>,
         limit: usize,
@@ -83,7 +91,11 @@ impl Faults {
         let record = Value::Object(record);
         if !entity.schema.partial_is_valid(&record, &entity.key_selected) {
             for fault in entity.schema.partial_faults(&record, &entity.key_selected) {
-                self.add(place, fault.code, format!("{} {}", fault.pointer.trim_start_matches('/').replace('/', "."), fault.message));
+                self.add(
+                    place,
+                    fault.code,
+                    format!("{} {}", fault.pointer.trim_start_matches('/').replace('/', "."), fault.message),
+                );
             }
             return None;
         }

@@ -211,7 +211,9 @@ fn want(test: &Test, entity: &PlannedEntity) -> Result<Option<Want>, String> {
         value => Key(vec![value.clone()]),
     };
     Ok(test.read.as_ref().map(|read| match read {
-        Value::Array(keys) if parts == 1 || keys.iter().all(Value::is_array) => Want::ReadMany { keys: keys.iter().map(key).collect() },
+        Value::Array(keys) if parts == 1 || keys.iter().all(Value::is_array) => {
+            Want::ReadMany { keys: keys.iter().map(key).collect() }
+        }
         one => Want::Read { key: key(one) },
     }))
 }
@@ -231,7 +233,12 @@ fn filter(name: &str, value: &Value) -> Result<Vec<Filter>, String> {
         .collect()
 }
 
-async fn apply(change: &TestChange, entity: &PlannedEntity, connector: &dyn Connector, timeout: std::time::Duration) -> Result<(), String> {
+async fn apply(
+    change: &TestChange,
+    entity: &PlannedEntity,
+    connector: &dyn Connector,
+    timeout: std::time::Duration,
+) -> Result<(), String> {
     let kind = match change.operation {
         ChangeWord::Create => ChangeKind::Create,
         ChangeWord::Replace => ChangeKind::Replace,
@@ -239,7 +246,8 @@ async fn apply(change: &TestChange, entity: &PlannedEntity, connector: &dyn Conn
         ChangeWord::Delete => ChangeKind::Delete,
     };
     let told = |faults: Vec<rabita_model::Fault>| {
-        let told: Vec<String> = faults.iter().map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message)).collect();
+        let told: Vec<String> =
+            faults.iter().map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message)).collect();
         format!("invalid_request: {}", told.join("; "))
     };
     let values = entity.mapping.encode(&change.record, kind.operation()).map_err(told)?;

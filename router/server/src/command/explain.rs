@@ -20,7 +20,8 @@ pub(super) fn run(code: Option<&str>) -> Result<ExitCode, Failed> {
         }
         None => {
             let likely = rabita_sdk::finding::likely(name, Code::ALL.iter().map(|code| code.as_str()));
-            let hint = likely.map_or_else(|| "`rabita explain` lists all".to_owned(), |likely| format!("did you mean `{likely}`?"));
+            let hint =
+                likely.map_or_else(|| "`rabita explain` lists all".to_owned(), |likely| format!("did you mean `{likely}`?"));
             Err(format!("there is no code `{name}`; {hint}").into())
         }
     }

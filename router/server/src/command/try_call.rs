@@ -74,7 +74,10 @@ async fn call(arguments: &TryArguments, country: &Country, evidence: Evidence) -
                 Body::Page(records) => json!({ "records": records, "next": next }),
             };
             output::say(serde_json::to_string_pretty(&told)?);
-            output::complain(&format!("answered by the registry in {:.1} ms; {observed} fault(s) observed", took.as_secs_f64() * 1e3));
+            output::complain(&format!(
+                "answered by the registry in {:.1} ms; {observed} fault(s) observed",
+                took.as_secs_f64() * 1e3
+            ));
             Ok(ExitCode::SUCCESS)
         }
         Ok((Answer::Binary { .. }, _)) => Err("binary fields are not shown here: call a node".into()),
@@ -155,15 +158,8 @@ fn evidence_of(country: &Country, system: &str) -> Result<Evidence, Failed> {
 
 /// Prints a refusal as callers see it, and below it what only operators see.
 fn tell(refusal: &Refusal, exchange: rabita_model::ExchangeId) {
-    let frame = Frame {
-        exchange,
-        bus: std::time::Duration::ZERO,
-        registry: None,
-        age: None,
-        is_stale: false,
-        observed: 0,
-        limits: &[],
-    };
+    let frame =
+        Frame { exchange, bus: std::time::Duration::ZERO, registry: None, age: None, is_stale: false, observed: 0, limits: &[] };
     let problem = rabita_contract::problem(refusal, &Asked::default(), &frame);
     let body: Value = serde_json::from_slice(problem.body()).unwrap_or_default();
     output::say(format_args!("{body:#}"));

@@ -89,7 +89,8 @@ impl Exchanges {
                 Ok(body) => {
                     line.answered();
                     let etag = ETag::of(digest(&SHA256, body.bytes()).as_ref());
-                    rabita_contract::respond(body, Some(&etag), &asked, &frame(exchange, started, &Timing::default(), &[])).map(whole)
+                    rabita_contract::respond(body, Some(&etag), &asked, &frame(exchange, started, &Timing::default(), &[]))
+                        .map(whole)
                 }
             },
         }

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use opentelemetry::trace::{Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -58,7 +60,10 @@ pub(super) fn metrics() -> PrometheusHandle {
 
 fn describe() {
     use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!("rabita_exchanges_total", "Exchanges by system, registry, entity, operation and code: ok where answered, caller_left where nobody waited.");
+    counter!(
+        "rabita_exchanges_total",
+        "Exchanges by system, registry, entity, operation and code: ok where answered, caller_left where nobody waited."
+    );
     histogram!("rabita_exchange_seconds", "The time from a request's head to its answer.");
     histogram!("rabita_registry_seconds", "The time that a registry took for one call.");
     gauge!("rabita_registry_in_flight", "Calls under way at a registry.");
