@@ -1,5 +1,7 @@
 //! Something wrong with a configuration, at a place in a document.
 
+pub use rabita_model::likely::likely;
+
 /// A finding of `rabita check`. The place becomes file, line and column where the document is at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -68,33 +70,8 @@ impl Finding {
 
 const LISTED: usize = 12;
 
-/// Below this likeness (Jaro-Winkler, 0 to 1) a guess confuses more than it helps.
-const LIKELY: f64 = 0.8;
-
-/// The candidate that was likely meant by a word, if one is near enough.
-pub fn likely<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness >= LIKELY)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
 /// A member's name as a token of a JSON Pointer.
 #[must_use]
 pub fn token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn guesses_the_likely_word_and_stays_silent_when_nothing_is_near() {
-        assert_eq!(likely("colunm", ["column", "codec"]), Some("column"));
-        assert_eq!(likely("SOYAT", ["SOYAD", "AD", "FIN"]), Some("SOYAD"));
-        assert_eq!(likely("xyz", ["column", "codec"]), None);
-    }
 }

@@ -32,8 +32,11 @@ pub struct Caller {
 /// All known systems, found by any one thing that their certificates name.
 #[derive(Debug)]
 pub(crate) struct Callers {
-    by_mark: HashMap<Mark, HashMap<String, Vec<(CertificateMatch, Arc<Caller>)>>>,
+    by_mark: HashMap<Mark, HashMap<String, Vec<Match>>>,
 }
+
+/// What a certificate must have, and whose it then is.
+type Match = (CertificateMatch, Arc<Caller>);
 
 /// The most telling thing that a match names: what it is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

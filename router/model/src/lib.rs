@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod code;
 pub mod fault;
 pub mod id;
+pub mod likely;
 pub mod operation;
 pub mod refusal;
 

@@ -114,7 +114,7 @@ async fn all_persons_come_by_pages_and_by_keys_field_by_field_as_the_database_ha
         read.extend(answer["records"].as_array().expect("records").iter().cloned());
     }
     say(&format!("nl-brp: {} persons by keys, 100 at once, in {} ms", read.len(), began.elapsed().as_millis()));
-    assert!(read.iter().map(|person| &person["a_number"]).eq(numbers.iter().map(|number| *number)), "in the order of the keys");
+    assert!(read.iter().map(|person| &person["a_number"]).eq(numbers.iter().copied()), "in the order of the keys");
     compare(&by_number(read), &expected);
     served.stop().await;
 }
