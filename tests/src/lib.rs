@@ -20,6 +20,6 @@ pub mod scratch;
 
 pub use mariadb::Mariadb;
 pub use nginx::Nginx;
-pub use node::NodeServer;
+pub use node::{NodeServer, run_node};
 pub use postgres::Postgres;
 pub use rabita_battery::{Fault, Proxy, eventually};

@@ -63,6 +63,18 @@ impl NodeServer {
     }
 }
 
+/// Runs a program of Node.js in a directory below `tests/servers` to its end, after installing what it needs.
+///
+/// # Panics
+/// When Node.js is not there or its packages cannot be installed.
+#[must_use]
+pub fn run_node(name: &str, arguments: &[&str]) -> std::process::Output {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(name);
+    install(&directory);
+    let node = find("node", &[]);
+    std::process::Command::new(node).args(arguments).current_dir(directory).output().expect("Node.js can be run")
+}
+
 fn with_port(arguments: &[&str], port: u16) -> Vec<String> {
     let port = port.to_string();
     let behind = if arguments.contains(&"PORT") { &[][..] } else { &["PORT"] };

@@ -1,11 +1,13 @@
 //! The health of registries: asked after from time to time, told to operators.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use rabita_model::ExchangeId;
 use rabita_sdk::Failure;
+use rabita_sdk::codes::CodeList;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
@@ -59,6 +61,27 @@ impl Pulse {
     }
 }
 
+/// When the code lists that are tables of the registry were read.
+#[derive(Debug, Default)]
+pub(crate) struct Tables(Mutex<HashMap<String, Instant>>);
+
+impl Tables {
+    /// Whether a list was never read, or longer ago than its manifest wants.
+    fn is_due(&self, list: &CodeList) -> bool {
+        let every = list.in_registry().and_then(|table| table.refresh_ms).map(Duration::from_millis);
+        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(list.name()).copied();
+        match (read, every) {
+            (None, _) => true,
+            (Some(_), None) => !list.is_loaded(),
+            (Some(at), Some(every)) => at.elapsed() >= every,
+        }
+    }
+
+    fn was_read(&self, list: &CodeList) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(list.name().to_owned(), Instant::now());
+    }
+}
+
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Asks after a registry until dropped.
@@ -89,10 +112,11 @@ pub(crate) async fn ask(registry: &Registry, clock: &dyn Clock, new_id: fn() -> 
     let probe = tokio::time::timeout_at(call.deadline.into(), registry.connector.probe(&call)).await;
     probe.unwrap_or_else(|_| Err(Failure::timed_out("the deadline passed")))?;
     let lists = registry.codes.iter().filter(|list| list.in_registry().is_some());
-    for (at, list) in lists.enumerate().filter(|(_, list)| !list.is_loaded()) {
+    for (at, list) in lists.enumerate().filter(|(_, list)| registry.tables.is_due(list)) {
         let call = registry.call(new_id(), None, registry.timeout);
         let rows = registry.connector.table(at, &call).await?;
         list.load(rows, clock.today()).map_err(|fault| Failure::malformed(format!("code list `{}`: {fault}", list.name())))?;
+        registry.tables.was_read(list);
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::breaker::Breaker;
 use crate::flight::Flights;
-use crate::health::Pulse;
+use crate::health::{Pulse, Tables};
 use crate::limit::Limiter;
 use crate::memory::Memory;
 
@@ -32,6 +32,7 @@ pub(crate) struct Registry {
     pub timeout: Duration,
     pub entities: Vec<Arc<Entity>>,
     pub pulse: Pulse,
+    pub tables: Tables,
     breaker: Breaker,
     limiter: Option<Limiter>,
     places: Arc<Semaphore>,
@@ -135,6 +136,7 @@ impl Registry {
                 })
                 .collect(),
             pulse: Pulse::default(),
+            tables: Tables::default(),
             breaker: Breaker::new(limits.breaker.failures, Duration::from_millis(limits.breaker.open_ms)),
             limiter: limits.requests_per_second.map(|rate| Limiter::new("registry", rate, limits.burst)),
             places: Arc::new(Semaphore::new(concurrency)),

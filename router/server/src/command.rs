@@ -74,6 +74,12 @@ enum ConnectorCommand {
     Test(connector_test::TestArguments),
 }
 
+/// The command line, for what holds documents against it.
+#[must_use]
+pub fn cli() -> clap::Command {
+    Arguments::command()
+}
+
 /// Runs the command line.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -87,7 +93,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Schema { document, out } => schema::run(document.as_deref(), out.as_deref()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "rabita", &mut std::io::stdout());
+            clap_complete::generate(shell, &mut cli(), "rabita", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
     };

@@ -110,3 +110,18 @@ async fn a_grant_that_has_ended_is_in_no_catalogue() {
     assert_eq!(told(&bus, "portal", "/bus/catalogue").await["entities"], json!([]));
     let _ = bus.portal().get("/api/people/v1/persons/5ZJBKH7").await.refused(403, "grant_expired");
 }
+
+/// A public validator, a public linter and a public generator of clients, whose client is type-checked.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openapi_document_is_valid_and_makes_a_client_that_type_checks() {
+    let upstream = Upstream::start().await;
+    let bus = country(&upstream).await.start().await;
+    let scratch = rabita_tests::scratch::Scratch::new("openapi");
+    for system in ["portal", "mobile"] {
+        let file = scratch.path().join(format!("{system}.json"));
+        std::fs::write(&file, told(&bus, system, "/bus/openapi.json").await.to_string()).expect("a scratch file");
+        let done = rabita_tests::run_node("openapi", &["check.mjs", &file.to_string_lossy()]);
+        let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success() && said.contains("clean: "), "{system}: {said}");
+    }
+}

@@ -68,7 +68,7 @@ pub struct FileCodes {
     /// The list's version, for those who read the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The file, relative to the manifest's directory.
+    /// The file, relative to the configuration directory.
     pub file: PathBuf,
     /// The column with the code.
     pub code: String,

@@ -109,6 +109,7 @@ impl Compiler<'_> {
             ("fields", rule.fields.is_some(), &["each"][..]),
             ("item", rule.item.is_some(), &["each"][..]),
             ("write", rule.write.is_some(), &["read"][..]),
+            ("keep_null", rule.keep_null, &["from", "split", "compose", "read"][..]),
         ];
         for (word, is_given, goes_with) in given {
             if is_given && !goes_with.contains(&way) {

@@ -132,7 +132,9 @@ fn requested(entity: &Entity, ask: &Ask, granted: &Selection) -> Result<Selectio
                 faults.push(if ask.in_url {
                     Fault::parameter("fields", "field_not_permitted", message)
                 } else {
-                    Fault::at(format!("/fields/{at}"), "field_not_permitted", message)
+                    let place =
+                        if matches!(ask.want, Want::Binary { .. }) { "/field".to_owned() } else { format!("/fields/{at}") };
+                    Fault::at(place, "field_not_permitted", message)
                 });
             }
         }
