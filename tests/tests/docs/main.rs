@@ -1,5 +1,7 @@
 //! What the documents name exists: paths, commands with their flags, error codes, whole configuration documents.
 
+mod keys;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,6 +61,20 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<Vec<&'a str>> {
     blocks
 }
 
+/// The lines of blocks that stand apart by four blanks alone, without these.
+fn indented(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut in_block = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_block = !in_block;
+        } else if !in_block {
+            lines.extend(line.strip_prefix("    "));
+        }
+    }
+    lines
+}
+
 const TOP: [&str; 7] = ["connectors/", "schemas/", "router/", "config/", "tests/", "deploy/", ".ci/"];
 
 #[test]
@@ -87,17 +103,25 @@ fn every_path_of_the_repository_that_a_document_names_is_there() {
     assert!(gone.is_empty(), "{gone:#?}");
 }
 
+/// The commands of a block, each in one line.
+fn commands(block: &[&str]) -> Vec<String> {
+    block.join("\n").replace("\\\n", " ").lines().map(|line| line.trim_start_matches("$ ").to_owned()).collect()
+}
+
 /// Lines of shell that call the program, and such calls in backticks.
 fn calls(text: &str) -> Vec<Vec<String>> {
     let mut lines: Vec<String> = words(text).into_iter().map(str::to_owned).collect();
     for language in ["sh", "shell", "bash", "console"] {
         for block in blocks(text, language) {
-            lines.extend(block.join("\n").replace("\\\n", " ").lines().map(|line| line.trim_start_matches("$ ").to_owned()));
+            lines.extend(commands(&block));
         }
     }
+    lines.extend(commands(&indented(text)));
     let call = |line: &String| {
         let line = line.split(" #").next().unwrap_or(line).split(['|', '>', ';', '&']).next().unwrap_or_default();
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        // Before a command may stand what it finds in its environment.
+        let words = line.split_whitespace().skip_while(|word| word.contains('='));
+        let words: Vec<String> = words.map(str::to_owned).collect();
         match words.first().map(String::as_str) {
             Some(first) if first == "rabita" || first.ends_with("/rabita") => Some(words[1..].to_vec()),
             Some("cargo") => {
@@ -159,6 +183,54 @@ fn the_contracts_table_of_codes_is_that_of_the_code() {
         let found = told.iter().find(|cells| cells[0] == row[0]).unwrap_or_else(|| panic!("{code} is not in the table"));
         assert_eq!(found[..4], row, "code, status, blame, retry");
     }
+}
+
+/// What stands for a code: after these words, and first in a column of what the caller gets.
+fn named_codes(text: &str) -> Vec<String> {
+    let is_of_word = |c: char| !(c.is_ascii_lowercase() || c == '_');
+    let mut named = Vec::new();
+    for before in ["urn:rabita:problem:", "expect_error: ", "rabita explain "] {
+        let found = text.split(before).skip(1).map(|after| after.split(is_of_word).next().unwrap_or_default());
+        named.extend(found.filter(|word| !word.is_empty()).map(str::to_owned));
+    }
+    let mut of_caller = false;
+    for line in text.lines() {
+        of_caller = line.starts_with('|') && (of_caller || line.contains("the caller gets"));
+        if let Some(cell) = line.trim_end_matches('|').rsplit('|').next().filter(|_| of_caller) {
+            named.extend(cell.split('`').nth(1).map(str::to_owned));
+        }
+    }
+    named
+}
+
+#[test]
+fn every_error_code_that_a_document_names_is_one() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for (document, text) in documents() {
+        let named = named_codes(&text);
+        seen += named.len();
+        wrong.extend(
+            named.iter().filter(|name| Code::parse(name).is_none()).map(|name| format!("{}: {name}", document.display())),
+        );
+    }
+    assert!(seen > 20, "codes are found: {seen}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_worked_example_of_the_guide_to_manifests_is_one_manifest() {
+    let text = std::fs::read_to_string(root().join("config/MANIFEST.md")).expect("there is a guide");
+    let steps =
+        text.split("## Plugging a registry in").nth(1).and_then(|rest| rest.split("## Every key").next()).expect("the steps");
+    let lines: Vec<&str> = indented(steps).into_iter().filter(|line| !line.starts_with("rabita ")).collect();
+    let shown =
+        rabita_config::document::Document::read(Path::new("population.yaml"), lines.join("\n")).expect("the steps are YAML");
+    let (_, schema) =
+        rabita_config::schema::all(&kinds::all()).into_iter().find(|(name, _)| *name == "registry").expect("a schema");
+    let validator = jsonschema::draft202012::options().offline().build(&schema).expect("a schema");
+    let faults: Vec<String> = validator.iter_errors(&shown.value).map(|error| error.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[test]
