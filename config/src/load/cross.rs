@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rabita_model::Operation;
 use rabita_sdk::Finding;
 
 use super::registry::LoadedRegistry;
@@ -120,15 +119,7 @@ impl Loader<'_> {
         };
         let operations = &entity.operations;
         for (at, operation) in grant.operations.iter().enumerate() {
-            let offered = match operation {
-                Operation::Read => operations.read.is_some(),
-                Operation::Search => operations.search.is_some(),
-                Operation::Create => operations.create.is_some(),
-                Operation::Replace => operations.replace.is_some(),
-                Operation::Update => operations.update.is_some(),
-                Operation::Delete => operations.delete.is_some(),
-            };
-            if !offered {
+            if !operations.offers(*operation) {
                 let message =
                     format!("the manifest of `{}` does not offer {operation} for `{}`", registry.manifest.registry, grant.entity);
                 self.find(document, Finding::warning(format!("{place}/operations/{at}"), message));

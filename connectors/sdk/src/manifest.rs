@@ -1,7 +1,7 @@
 //! The manifest: the YAML file that plugs one registry in. Its form only; [`crate::plan`] says what it means.
 
 use indexmap::IndexMap;
-use rabita_model::{AgencyId, Comparison, EntityName, FieldName, RegistryId, Version};
+use rabita_model::{AgencyId, Comparison, EntityName, FieldName, Operation, RegistryId, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -248,6 +248,21 @@ pub struct Operations {
     pub update: Option<WriteSpec>,
     /// The end of records.
     pub delete: Option<DeleteSpec>,
+}
+
+impl Operations {
+    /// Whether the entity can do this.
+    #[must_use]
+    pub const fn offers(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::Read => self.read.is_some(),
+            Operation::Search => self.search.is_some(),
+            Operation::Create => self.create.is_some(),
+            Operation::Replace => self.replace.is_some(),
+            Operation::Update => self.update.is_some(),
+            Operation::Delete => self.delete.is_some(),
+        }
+    }
 }
 
 /// Records by key.

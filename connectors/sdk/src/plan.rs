@@ -111,26 +111,11 @@ fn entity_spec(name: &str, pointer: &str, entity: &Entity, mapping: &Mapping) ->
         wanted: mapping.wanted(&mapping.all()),
         binary: mapping.binary().map(|(_, source, _)| source.clone()).collect(),
         filters: filters(pointer, entity),
-        operations: operations(entity),
+        operations: Operation::ALL.into_iter().filter(|operation| entity.operations.offers(*operation)).collect(),
         written: written(pointer, entity),
         version: entity.version.clone(),
         places,
     }
-}
-
-fn operations(entity: &Entity) -> BTreeSet<Operation> {
-    let offered = &entity.operations;
-    [
-        (Operation::Read, offered.read.is_some()),
-        (Operation::Search, offered.search.is_some()),
-        (Operation::Create, offered.create.is_some()),
-        (Operation::Replace, offered.replace.is_some()),
-        (Operation::Update, offered.update.is_some()),
-        (Operation::Delete, offered.delete.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(operation, is_offered)| is_offered.then_some(operation))
-    .collect()
 }
 
 fn filters(pointer: &str, entity: &Entity) -> Vec<FilterSpec> {

@@ -86,6 +86,17 @@ async fn a_system_does_what_its_grant_names_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_grant_of_what_the_manifest_does_not_offer_permits_nothing() {
+    let upstream = Upstream::start().await;
+    let country = Country::with_people(upstream.url());
+    country
+        .grants("people", &["{ system: portal, version: v1, entity: plots, operations: [search], fields: all, purposes: any }"]);
+    let bus = country.start().await;
+    let _ = bus.portal().get("/api/people/v1/plots?district=1").await.refused(403, "not_permitted");
+    assert_eq!(upstream.calls(), 0);
+}
+
+#[tokio::test]
 async fn a_grant_for_purposes_needs_one_of_them() {
     let upstream = Upstream::start().await;
     let bus = bus(&upstream, &["system: portal, operations: [read], fields: all, purposes: [identity-check, audit]"]).await;

@@ -59,13 +59,10 @@ fn entry(registry: &Registry, entity: &Entity, grants: &[&Granted]) -> Entry {
 
 /// The granted operations that the entity offers and the bus serves.
 fn operations(entity: &Entity, grants: &[&Granted]) -> Vec<Operation> {
-    let offered = |operation: Operation| match operation {
-        Operation::Read => entity.manifest.operations.read.is_some(),
-        Operation::Search => entity.manifest.operations.search.is_some(),
-        Operation::Create | Operation::Replace | Operation::Update | Operation::Delete => false,
-    };
+    // The contract has no changes yet, whatever manifests and grants say.
+    let serves = |operation: Operation| matches!(operation, Operation::Read | Operation::Search);
     let granted: BTreeSet<Operation> = grants.iter().flat_map(|grant| grant.operations.iter().copied()).collect();
-    granted.into_iter().filter(|operation| offered(*operation)).collect()
+    granted.into_iter().filter(|operation| serves(*operation) && entity.manifest.operations.offers(*operation)).collect()
 }
 
 /// The purposes of which one has to be given; none when one of the grants asks for none.

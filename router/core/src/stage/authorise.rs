@@ -78,6 +78,10 @@ impl Grants {
         let none = || Refusal::new(Code::NotPermitted);
         let grants = self.0.get(&caller.caller().id).and_then(|grants| grants.get(&ask.target)).ok_or_else(none)?;
         let (registry, entity) = entities.get(&ask.target).ok_or_else(none)?;
+        // A grant can name more than the manifest offers, which `check` only warns of.
+        if !entity.manifest.operations.offers(ask.want.operation()) {
+            return Err(none());
+        }
         let holding = holding(grants, &ask, today)?;
         let granted = holding[1..].iter().fold(holding[0].selection.clone(), |all, grant| all.or(&grant.selection));
         let selection = requested(entity, &ask, &granted)?;
