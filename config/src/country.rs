@@ -34,4 +34,14 @@ pub struct Registry {
     pub plan: Plan,
     /// For each entity of the plan, the schema of its records and the schema's name.
     pub schemas: Vec<(String, Arc<RecordSchema>)>,
+    /// For each entity of the plan, the schemas of its actions, in the order of the plan.
+    pub actions: Vec<Vec<ActionSchemas>>,
+}
+
+/// The schemas of one action.
+#[derive(Debug, Clone)]
+pub struct ActionSchemas {
+    pub request: Arc<RecordSchema>,
+    /// None where the action answers nothing.
+    pub reply: Option<Arc<RecordSchema>>,
 }

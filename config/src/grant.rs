@@ -1,6 +1,6 @@
 //! `grants/*.yaml`: what systems may do with a registry. The file belongs to the agency that owns the registry.
 
-use rabita_model::{EntityName, FieldName, Operation, Purpose, RegistryId, SystemId, Version};
+use rabita_model::{ActionName, EntityName, FieldName, Operation, Purpose, RegistryId, SystemId, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub struct Grant {
     pub entity: EntityName,
     #[schemars(length(min = 1))]
     pub operations: Vec<Operation>,
+    /// The actions that `act` covers; left out, all of the entity's.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub actions: Option<Vec<ActionName>>,
     /// The fields, each covering what lies within it, or `all`.
     pub fields: FieldsGranted,
     /// The purposes of which a request has to name one, or `any`.

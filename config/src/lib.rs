@@ -10,12 +10,14 @@
 pub mod country;
 pub mod document;
 pub mod grant;
+pub mod journal;
 pub mod load;
 pub mod node;
 pub mod report;
 pub mod schema;
 pub mod system;
+pub mod webhooks;
 
-pub use country::{Country, Registry};
+pub use country::{ActionSchemas, Country, Registry};
 pub use load::{Loaded, load};
 pub use report::{Located, Report, Severity};

@@ -1,8 +1,11 @@
 //! Reads a configuration directory: structure first, then meaning, and everything that is wrong at once.
 
+mod actions;
 mod cross;
 mod files;
+mod journal;
 mod registry;
+mod tests;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +80,7 @@ impl Loader<'_> {
 
         if let Some(node) = &node {
             self.check_node(node);
+            self.check_journal(node);
         }
         if let Some(agencies) = &agencies {
             self.check_names(agencies, &registries, &systems);

@@ -8,6 +8,9 @@ use rabita_sdk::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::journal::JournalSpec;
+use crate::webhooks::Webhooks;
+
 /// The node: where it listens, whom it trusts, what it tells.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +27,12 @@ pub struct Node {
     /// What the node tells of its work.
     #[serde(default)]
     pub telemetry: Telemetry,
+    /// Where updates and events are kept.
+    #[serde(default)]
+    pub journal: JournalSpec,
+    /// How events are brought to the callers that subscribed to them.
+    #[serde(default)]
+    pub webhooks: Webhooks,
     /// 32 bytes or more that seal search cursors. Without it a cursor ends with the process that gave it.
     #[serde(default)]
     pub cursor_secret: Option<SecretRef>,
@@ -113,6 +122,16 @@ pub struct NodeLimits {
     /// The longest that a request's body may take to arrive.
     #[schemars(range(min = 1))]
     pub body_timeout_ms: u64,
+    /// Streams of events.
+    #[schemars(range(min = 1))]
+    pub streams: usize,
+    /// Streams of events of one system.
+    #[schemars(range(min = 1))]
+    pub streams_per_system: usize,
+    /// How long a caller that says nothing waits for the outcome of its change.
+    pub wait_ms: u64,
+    /// The longest that a caller may wait for the outcome of its change.
+    pub wait_max_ms: u64,
     /// How long a stopping node waits for what is under way.
     pub drain_ms: u64,
 }
@@ -125,6 +144,10 @@ impl Default for NodeLimits {
             body_max_bytes: 1_048_576,
             head_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
+            streams: 1_000,
+            streams_per_system: 100,
+            wait_ms: 10_000,
+            wait_max_ms: 60_000,
             drain_ms: 30_000,
         }
     }

@@ -66,13 +66,19 @@ fn registry(kinds: &Kinds) -> Value {
                 schema["$id"] = format!("rabita:kind/{}/{part}", kind.name()).into();
                 schema
             };
+            let mut entity = json!({ "from": own("from", kind.entity_schema()) });
+            if let Some(schema) = kind.action_schema() {
+                let action = own("action", schema);
+                entity["actions"] = json!({ "additionalProperties": { "properties": { "from": action } } });
+            }
+            if let Some(schema) = kind.changes_schema() {
+                entity["changes"] = json!({ "properties": { "from": own("changes", schema) } });
+            }
             json!({
                 "if": { "properties": { "connector": { "properties": { "kind": { "const": kind.name() } } } } },
                 "then": { "properties": {
                     "connector": own("connector", connector(&**kind)),
-                    "contract": { "additionalProperties": { "additionalProperties": {
-                        "properties": { "from": own("from", kind.entity_schema()) }
-                    } } },
+                    "contract": { "additionalProperties": { "additionalProperties": { "properties": entity } } },
                     "tests": { "items": { "properties": { "legacy": own("legacy", kind.fixture_schema()) } } }
                 } }
             })

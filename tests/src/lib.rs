@@ -9,6 +9,8 @@
 
 pub mod bus;
 
+pub mod faults;
+pub mod kafka;
 pub mod mariadb;
 pub mod nginx;
 pub mod node;
@@ -18,6 +20,7 @@ pub mod process;
 pub mod real;
 pub mod scratch;
 
+pub use kafka::Kafka;
 pub use mariadb::Mariadb;
 pub use nginx::Nginx;
 pub use node::{NodeServer, run_node};

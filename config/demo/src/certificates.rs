@@ -46,15 +46,27 @@ impl Certificates {
         let key = new_key("the authority")?;
         let params = authority(today)?;
         let certificate = params.self_signed(&key).map_err(|source| made("the authority", source))?;
-        let path = bus.join("ca.pem");
-        files::write(&path, certificate.pem().as_bytes())?;
+        let written = Self::at(bus, callers);
+        files::write(&written.authority, certificate.pem().as_bytes())?;
         let issuer = Issuer::new(params, key);
-        let server = write_leaf(bus, "server", leaf("server", Use::Server, today)?, &issuer)?;
-        let clients = CLIENTS
-            .into_iter()
-            .map(|name| write_leaf(callers, name, leaf(name, Use::Client, today)?, &issuer))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { authority: path, server, clients })
+        write_leaf(&written.server, "server", leaf("server", Use::Server, today)?, &issuer)?;
+        for (name, client) in CLIENTS.into_iter().zip(&written.clients) {
+            write_leaf(client, name, leaf(name, Use::Client, today)?, &issuer)?;
+        }
+        Ok(written)
+    }
+
+    /// Where they are in these directories.
+    #[must_use]
+    pub fn at(bus: &Path, callers: &Path) -> Self {
+        let clients = CLIENTS.iter().map(|name| Identity::at(callers, name)).collect();
+        Self { authority: bus.join("ca.pem"), server: Identity::at(bus, "server"), clients }
+    }
+}
+
+impl Identity {
+    fn at(directory: &Path, name: &str) -> Self {
+        Self { certificate: directory.join(format!("{name}.pem")), key: directory.join(format!("{name}.key")) }
     }
 }
 
@@ -100,17 +112,15 @@ fn set_days(params: &mut CertificateParams, today: Date, length: Span) -> Result
 }
 
 fn write_leaf(
-    directory: &Path,
+    identity: &Identity,
     name: &'static str,
     params: CertificateParams,
     issuer: &Issuer<'_, KeyPair>,
-) -> Result<Identity, DemoError> {
+) -> Result<(), DemoError> {
     let key = new_key(name)?;
     let certificate = params.signed_by(&key, issuer).map_err(|source| DemoError::Certificate { name, source })?;
-    let identity = Identity { certificate: directory.join(format!("{name}.pem")), key: directory.join(format!("{name}.key")) };
     files::write(&identity.certificate, certificate.pem().as_bytes())?;
-    files::write_secret(&identity.key, key.serialize_pem().as_bytes())?;
-    Ok(identity)
+    files::write_secret(&identity.key, key.serialize_pem().as_bytes())
 }
 
 fn new_key(name: &'static str) -> Result<KeyPair, DemoError> {

@@ -28,13 +28,43 @@ impl Country {
         commands.extend(self.refusals());
         commands.extend(self.mishaps());
         commands.extend(self.about_the_bus());
+        commands.extend(self.changes());
         commands
+    }
+
+    /// A scene to play: a change of a register that is closed, and the bus killed before it is open again.
+    #[must_use]
+    pub fn scene(&self, program: &Path, process: u32) -> Vec<Command> {
+        let [program, directory, mark] = [program, &self.directory, &self.closed.join("companies")].map(word);
+        let company = format!("api/companies/v1/companies/{SHOWN_COMPANY}");
+        let stands = |title| self.get(title, PORTAL, None, "bus/updates?registry=companies");
+        let shell = |title, command| Command { title, command };
+        vec![
+            shell("Scene: close the register of companies; it answers 503 to everybody", format!("touch {mark}")),
+            self.send(
+                "Scene: a change while it is closed; accepted, with an address to ask",
+                ("PATCH", "application/merge-patch+json"),
+                COMPANIES,
+                ("demo-address-1", Some("respond-async")),
+                &company,
+                "{\"address\": {\"street\": \"Xaqani küçəsi\", \"house\": \"21\"}}",
+            ),
+            stands("Scene: how it stands"),
+            shell("Scene: pull the plug", format!("kill -9 {process}")),
+            shell(
+                "Scene: start again on what is there, in the first terminal",
+                format!("{program} demo --directory {directory} --keep"),
+            ),
+            shell("Scene: open the register again", format!("rm {mark}")),
+            stands("Scene: how it stands now"),
+            self.get("Scene: the company at its new address", PORTAL, COMPANIES, &company),
+        ]
     }
 
     /// Commands of the `rabita` program in this file, on this country's configuration.
     #[must_use]
     pub fn commands_of(&self, program: &Path) -> Vec<Command> {
-        let [program, config] = [program, &self.config].map(|path| quoted(&path.to_string_lossy()));
+        let [program, config] = [program, &self.config].map(word);
         vec![
             Command { title: "Is the configuration right?", command: format!("{program} check {config}") },
             Command {
@@ -52,6 +82,10 @@ impl Country {
                     CLIENTS[PORTAL],
                     BIRTHS.unwrap_or_default()
                 ),
+            },
+            Command {
+                title: "The changes, as an operator sees them",
+                command: format!("{program} updates list --config {config}"),
             },
         ]
     }
@@ -159,7 +193,7 @@ impl Country {
     fn about_the_bus(&self) -> Vec<Command> {
         let photo = self.directory.join("photo.png");
         let wanted = format!("{{\"key\": \"{HEROINE}\", \"field\": \"photo\"}}");
-        let Command { title, command } = self.ask("A photograph, streamed into a file", PORTAL, PASSPORTS, PERSONS, &wanted);
+        let Command { title, command } = self.ask("A photograph, streamed into a file", PORTAL, IDENTITY_CARD, PERSONS, &wanted);
         let command = command.replacen(NEW_LINE, "--write-out '%{content_type}, %{size_download} bytes\\n'", 1);
         vec![
             self.get("What the portal may call", PORTAL, None, "bus/catalogue"),
@@ -171,6 +205,45 @@ impl Country {
             },
             Command { title: "Its metrics", command: format!("curl --silent --show-error http://{}/metrics", self.admin) },
         ]
+    }
+
+    /// Changes of another person than the one who is shown, so that what is shown of her stays as it is.
+    fn changes(&self) -> Vec<Command> {
+        let Some(pin) = self.others.first() else { return Vec::new() };
+        let patched = |patch: &str| format!("{{\"operation\": \"update\", \"key\": \"{pin}\", \"patch\": {patch}}}");
+        let change = |title, key, patch: &str| {
+            let how = ("POST", "application/json");
+            self.send(title, how, IDENTITY_CARD, (key, None), &format!("api/{PERSONS}/change"), &patched(patch))
+        };
+        let (first, other) = ("{\"name\": {\"family\": \"Səfərli\"}}", "{\"name\": {\"family\": \"Səfərov\"}}");
+        vec![
+            change("A change of a family name, applied before the answer", "demo-name-1", first),
+            change("The same sent again, as after a broken connection: the first outcome, applied once", "demo-name-1", first),
+            change("Refused: another change under the same key", "demo-name-1", other),
+            change("Refused: a change that the contract does not allow", "demo-name-2", "{\"marital_status\": \"complicated\"}"),
+            self.get("What the portal changed, and how it ended", PORTAL, None, "bus/updates?registry=population"),
+        ]
+    }
+
+    /// A call with a body: its method and media type, its idempotency key and, where there is one, its preference.
+    fn send(
+        &self,
+        title: &'static str,
+        (method, media_type): (&str, &str),
+        purpose: Option<&str>,
+        (key, prefer): (&str, Option<&str>),
+        path: &str,
+        body: &str,
+    ) -> Command {
+        let prefer = prefer.map(|prefer| format!(" --header 'Prefer: {prefer}'")).unwrap_or_default();
+        let command = format!(
+            "{} \\\n  --request {method} --header 'Idempotency-Key: {key}'{prefer} \\\n  \
+             --header 'Content-Type: {media_type}' --data {} \\\n  {}",
+            self.curl(PORTAL, purpose),
+            quoted(body),
+            quoted(&self.address(path))
+        );
+        Command { title, command }
     }
 
     fn ask(&self, title: &'static str, system: usize, purpose: Option<&str>, entity: &str, body: &str) -> Command {
@@ -186,7 +259,7 @@ impl Country {
     }
 
     fn get(&self, title: &'static str, system: usize, purpose: Option<&str>, path: &str) -> Command {
-        Command { title, command: format!("{} \\\n  {}", self.curl(system, purpose), self.address(path)) }
+        Command { title, command: format!("{} \\\n  {}", self.curl(system, purpose), quoted(&self.address(path))) }
     }
 
     fn curl(&self, system: usize, purpose: Option<&str>) -> String {
@@ -215,7 +288,7 @@ const BIRTHS: Option<&str> = Some("birth-registration");
 const SALES: Option<&str> = Some("vehicle-transfer");
 const NOTARY: Option<&str> = Some("property-transfer");
 const COMPANIES: Option<&str> = Some("company-registration");
-const PASSPORTS: Option<&str> = Some("identity-card");
+const IDENTITY_CARD: Option<&str> = Some("identity-card");
 const IDENTITY: Option<&str> = Some("identity-check");
 const EMPLOYMENT: Option<&str> = Some("employment");
 
@@ -225,9 +298,14 @@ fn by_key(key: &str) -> String {
     format!("{{\"key\": \"{key}\"}}")
 }
 
+/// A path as a word for a shell.
+fn word(path: impl AsRef<Path>) -> String {
+    quoted(&path.as_ref().to_string_lossy())
+}
+
 /// A word for a shell, whatever stands in it.
 fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b':');
     if !word.is_empty() && word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 

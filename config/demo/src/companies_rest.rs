@@ -1,9 +1,14 @@
 //! The tax service's interface: REST of the 2010s, with OAuth 2 client credentials, pages and an envelope.
+//!
+//! A company's address can be changed, at the revision that the caller expects and no more than once for an id.
+
+mod changes;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::{Form, Path, Query, Request, State};
+use axum::extract::{Form, Path as Segment, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +18,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::companies::Company;
+use crate::error::DemoError;
 use crate::random::Random;
+use changes::{Address, Change, Changes};
+
+/// The header that a change's id stands in.
+pub const ID_HEADER: &str = "X-Request-Id";
 
 /// The client that the service knows.
 pub const CLIENT: &str = "rabita";
@@ -26,6 +36,7 @@ struct Service {
     companies: Vec<Company>,
     secret: String,
     tokens: Mutex<Tokens>,
+    changes: Mutex<Changes>,
 }
 
 struct Tokens {
@@ -33,16 +44,21 @@ struct Tokens {
     given: BTreeSet<String>,
 }
 
-/// The service over these companies, which stand in the order of their numbers.
-pub fn router(companies: Vec<Company>, secret: String, seed: u64) -> Router {
+/// The service over these companies, which stand in the order of their numbers. What is changed of them is kept in
+/// this file.
+///
+/// # Errors
+/// When the file can't be read or written.
+pub fn router(companies: Vec<Company>, secret: String, seed: u64, changes: &Path) -> Result<Router, DemoError> {
     let tokens = Tokens { random: Random::new(seed, "tokens"), given: BTreeSet::new() };
-    let service = Arc::new(Service { companies, secret, tokens: Mutex::new(tokens) });
+    let changes = Changes::open(changes).map_err(|source| DemoError::File { path: changes.to_owned(), source })?;
+    let service = Arc::new(Service { companies, secret, tokens: Mutex::new(tokens), changes: Mutex::new(changes) });
     let guarded = Router::new()
         .route("/api/v2/taxpayers", get(list))
-        .route("/api/v2/taxpayers/{tin}", get(one))
+        .route("/api/v2/taxpayers/{tin}", get(one).patch(change))
         .route("/api/v2/taxpayers/{tin}/account", get(account))
         .layer(middleware::from_fn_with_state(Arc::clone(&service), with_token));
-    Router::new().route("/oauth/token", post(token)).route("/health", get(async || "OK")).merge(guarded).with_state(service)
+    Ok(Router::new().route("/oauth/token", post(token)).route("/health", get(async || "OK")).merge(guarded).with_state(service))
 }
 
 #[derive(Deserialize)]
@@ -81,11 +97,69 @@ async fn with_token(State(service): State<Arc<Service>>, headers: HeaderMap, req
     }
 }
 
-async fn one(State(service): State<Arc<Service>>, Path(tin): Path<String>) -> Response {
-    service.company(&tin).map_or_else(absent, |company| Json(json!({ "data": whole(company) })).into_response())
+async fn one(State(service): State<Arc<Service>>, Segment(tin): Segment<String>) -> Response {
+    service.company(&tin).map_or_else(absent, |company| Json(json!({ "data": service.whole(company) })).into_response())
 }
 
-async fn account(State(service): State<Arc<Service>>, Path(tin): Path<String>) -> Response {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeAsk {
+    address: AddressAsk,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddressAsk {
+    street: Option<String>,
+    house: Option<House>,
+}
+
+/// A number, or a number with a letter.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum House {
+    Number(u32),
+    Text(String),
+}
+
+async fn change(
+    State(service): State<Arc<Service>>,
+    Segment(tin): Segment<String>,
+    headers: HeaderMap,
+    Json(ask): Json<ChangeAsk>,
+) -> Response {
+    let Some(company) = service.company(&tin) else { return absent() };
+    if company.closed.is_some() {
+        let error = json!({ "error": { "code": "TAXPAYER_LIQUIDATED", "message": "VÖEN ləğv edilib" } });
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
+    }
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (id, expected) = (text(ID_HEADER), text("if-match"));
+    let mut changes = service.changes();
+    if id.as_deref().is_some_and(|id| changes.is_made(id)) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    if expected.is_some_and(|expected| expected != format!("\"{}\"", revision(&changes.of(&tin)))) {
+        let error = json!({ "error": { "code": "REVISION", "message": "Məlumat dəyişib" } });
+        return (StatusCode::PRECONDITION_FAILED, Json(error)).into_response();
+    }
+    let AddressAsk { street, house } = ask.address;
+    let house = house.map(|house| match house {
+        House::Number(number) => number.to_string(),
+        House::Text(text) => text,
+    });
+    match changes.make(Change { id, tin, street, house }) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The first one is 1.
+const fn revision(address: &Address) -> u64 {
+    address.revision + 1
+}
+
+async fn account(State(service): State<Arc<Service>>, Segment(tin): Segment<String>) -> Response {
     service.company(&tin).map_or_else(absent, |company| Json(json!({ "data": account_of(company) })).into_response())
 }
 
@@ -108,7 +182,8 @@ async fn list(State(service): State<Arc<Service>>, Query(ask): Query<ListAsk>) -
             && ask.status.as_ref().is_none_or(|asked| asked == status(company))
     };
     let found: Vec<&Company> = service.companies.iter().filter(is_asked).collect();
-    let shown: Vec<Value> = found.iter().skip((page - 1).saturating_mul(size)).take(size).map(|company| whole(company)).collect();
+    let shown: Vec<Value> =
+        found.iter().skip((page - 1).saturating_mul(size)).take(size).map(|company| service.whole(company)).collect();
     let paging = json!({ "page": page, "pageSize": size, "totalItems": found.len(), "totalPages": found.len().div_ceil(size) });
     Json(json!({ "data": shown, "paging": paging })).into_response()
 }
@@ -123,6 +198,14 @@ impl Service {
         let place = self.companies.binary_search_by(|company| company.tin.as_str().cmp(tin)).ok()?;
         self.companies.get(place)
     }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn whole(&self, company: &Company) -> Value {
+        whole(company, &self.changes().of(&company.tin))
+    }
 }
 
 const fn status(company: &Company) -> &'static str {
@@ -133,14 +216,21 @@ const fn status(company: &Company) -> &'static str {
     }
 }
 
-fn whole(company: &Company) -> Value {
+fn whole(company: &Company, address: &Address) -> Value {
     let founders: Vec<Value> = company
         .founders
         .iter()
         .map(|founder| json!({ "pin": founder.pin, "sharePercent": format!("{}.{:02}", founder.share / 100, founder.share % 100) }))
         .collect();
+    let street = address.street.as_deref().unwrap_or(company.street);
+    // A number, except where somebody wrote a letter behind it.
+    let house = address
+        .house
+        .as_ref()
+        .map_or_else(|| json!(company.house), |house| house.parse::<u32>().map_or(json!(house), |n| json!(n)));
     json!({
         "tin": company.tin,
+        "revision": revision(address),
         "legalName": company.name,
         "legalForm": company.form,
         "status": status(company),
@@ -148,7 +238,7 @@ fn whole(company: &Company) -> Value {
         "registrationDate": format!("{}T00:00:00+04:00", company.registered.iso()),
         "liquidationDate": company.closed.map(|day| format!("{}T00:00:00+04:00", day.iso())),
         "activities": [{ "code": company.activity.0, "name": company.activity.1 }],
-        "address": { "region": company.region_name(), "street": company.street, "house": company.house, "zip": null },
+        "address": { "region": company.region_name(), "street": street, "house": house, "zip": null },
         "director": { "pin": company.director, "fullName": company.director_name },
         "founders": founders,
         "charterCapital": format!("{}.00", company.capital),

@@ -1,7 +1,7 @@
 //! The configuration directory: the files of `country/`, with the addresses of this country.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::DemoError;
 use crate::files;
@@ -32,15 +32,15 @@ pub(crate) fn write(config: &Path, addresses: &Addresses, secrets: &Secrets) -> 
         }
         files::write(&path, put_in(content, &replaced).as_bytes())?;
     }
-    let directory = config.join("secrets");
-    files::make_directory(&directory)?;
-    for (name, secret) in
-        [("vehicles.password", &secrets.vehicles), ("companies.secret", &secrets.companies), ("diplomas.key", &secrets.diplomas)]
-    {
-        files::write_secret(&directory.join(name), secret.as_bytes())?;
+    files::make_directory(&config.join("secrets"))?;
+    for (place, secret) in secrets.places(config) {
+        files::write_secret(&place, secret.as_bytes())?;
     }
     Ok(())
 }
+
+/// The files of the secrets: of vehicles, companies and diplomas.
+const SECRETS: [&str; 3] = ["vehicles.password", "companies.secret", "diplomas.key"];
 
 /// What the bus and the legacy servers share: drawn anew for each country.
 pub(crate) struct Secrets {
@@ -53,6 +53,17 @@ impl Secrets {
     pub(crate) fn draw() -> Self {
         let one = || uuid::Uuid::new_v4().simple().to_string();
         Self { vehicles: one(), companies: one(), diplomas: one() }
+    }
+
+    /// Those of a country that was made before.
+    pub(crate) fn read(config: &Path) -> Result<Self, DemoError> {
+        let [vehicles, companies, diplomas] = SECRETS.map(|name| files::read(&config.join("secrets").join(name)));
+        Ok(Self { vehicles: vehicles?, companies: companies?, diplomas: diplomas? })
+    }
+
+    fn places(&self, config: &Path) -> [(PathBuf, &str); 3] {
+        let [vehicles, companies, diplomas] = SECRETS.map(|name| config.join("secrets").join(name));
+        [(vehicles, &self.vehicles), (companies, &self.companies), (diplomas, &self.diplomas)]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Making the country: everything into one directory, and the legacy servers ready to serve.
+//! Making the country, or taking it up again: everything in one directory, and the legacy servers ready to serve.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use axum::Router;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use crate::certificates::Certificates;
 use crate::configuration::{self, Addresses, Secrets};
@@ -51,6 +52,8 @@ pub struct Country {
     pub admin: SocketAddr,
     /// A person whose row nobody can read, where the country is large enough to have one.
     pub unreadable: Option<String>,
+    /// A register is closed while a file of its name is here.
+    pub closed: PathBuf,
     /// Another family's numbers, for commands that ask for several.
     pub others: Vec<String>,
     places: Vec<(Place, Router)>,
@@ -65,41 +68,140 @@ pub struct Country {
 /// When something can't be written or a port can't be had.
 pub async fn build(directory: &Path, options: &Options) -> Result<Country, DemoError> {
     let held = files::make_anew(directory)?;
-    let directory = std::path::absolute(directory).map_err(|source| DemoError::File { path: directory.to_owned(), source })?;
-    let config = directory.join("config");
-    let registers = directory.join("registers");
-    files::make_directory(&registers)?;
+    let paths = Paths::of(directory)?;
+    files::make_directory(&paths.registers)?;
+    files::make_directory(&paths.closed)?;
 
     let people = People::generate(options.citizens, options.seed);
-    let [vehicles_at, companies_at, diplomas_at] = take_places(options).await?;
-    let addresses = Addresses {
-        bus: SocketAddr::from(([127, 0, 0, 1], options.bus_port)),
-        admin: SocketAddr::from(([127, 0, 0, 1], options.admin_port)),
-        vehicles: vehicles_at.address,
-        companies: companies_at.address,
-        diplomas: diplomas_at.address,
-    };
+    let places = Places::take(options.registry_ports).await?;
     let secrets = Secrets::draw();
-    configuration::write(&config, &addresses, &secrets)?;
-    let certificates = Certificates::write(&config.join("tls"), &directory.join("clients"), options.today)?;
+    let addresses = places.addresses(options.bus_port, options.admin_port);
+    configuration::write(&paths.config, &addresses, &secrets)?;
+    Certificates::write(&paths.config.join("tls"), &paths.clients, options.today)?;
+    population::write(&paths.registers.join("population.db"), &people, options.seed).await?;
+    land::write(&paths.registers.join("land.db"), &land::parcels(&people, options.seed), options.seed).await?;
+    Kept::of(options, &addresses).write(&paths.kept)?;
+    open(paths, &people, options.seed, places, &addresses, secrets, held)
+}
 
-    let seed = options.seed;
-    population::write(&registers.join("population.db"), &people, seed).await?;
-    land::write(&registers.join("land.db"), &land::parcels(&people, seed), seed).await?;
-    let places = vec![
-        (vehicles_at, vehicles_soap::router(vehicles::vehicles(&people, seed), secrets.vehicles)),
-        (companies_at, companies_rest::router(companies::companies(&people, seed), secrets.companies, seed)),
-        (diplomas_at, diplomas_rest::router(diplomas::diplomas(&people, seed), secrets.diplomas)),
+/// Takes up a country that [`build`] made in this directory, as it was left: its registries, its configuration, its ports.
+///
+/// # Errors
+/// When no country is there, a demo runs on it, or a port can't be had.
+pub async fn keep(directory: &Path) -> Result<Country, DemoError> {
+    let held = files::keep(directory)?;
+    let paths = Paths::of(directory)?;
+    let kept = Kept::read(&paths.kept)?;
+    let people = People::generate(kept.citizens, kept.seed);
+    let places = Places::take(kept.registry_ports).await?;
+    let addresses = places.addresses(kept.bus_port, kept.admin_port);
+    let secrets = Secrets::read(&paths.config)?;
+    open(paths, &people, kept.seed, places, &addresses, secrets, held)
+}
+
+/// What is where in the scratch directory.
+struct Paths {
+    directory: PathBuf,
+    config: PathBuf,
+    clients: PathBuf,
+    registers: PathBuf,
+    /// Holds a file for each register that is closed for the time being.
+    closed: PathBuf,
+    kept: PathBuf,
+}
+
+impl Paths {
+    fn of(directory: &Path) -> Result<Self, DemoError> {
+        let failed = |source| DemoError::File { path: directory.to_owned(), source };
+        let directory = std::path::absolute(directory).map_err(failed)?;
+        let [config, clients, registers, closed, kept] =
+            ["config", "clients", "registers", "closed", "country.json"].map(|name| directory.join(name));
+        Ok(Self { directory, config, clients, registers, closed, kept })
+    }
+}
+
+/// What has to be known to take a country up again.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    citizens: usize,
+    seed: u64,
+    bus_port: u16,
+    admin_port: u16,
+    registry_ports: [u16; 3],
+}
+
+impl Kept {
+    fn of(options: &Options, addresses: &Addresses) -> Self {
+        let Options { citizens, seed, bus_port, admin_port, .. } = *options;
+        let registry_ports = [addresses.vehicles, addresses.companies, addresses.diplomas].map(|address| address.port());
+        Self { citizens, seed, bus_port, admin_port, registry_ports }
+    }
+
+    fn write(&self, path: &Path) -> Result<(), DemoError> {
+        let unreadable = |error: serde_json::Error| DemoError::Unreadable { path: path.to_owned(), why: error.to_string() };
+        files::write(path, &serde_json::to_vec_pretty(self).map_err(unreadable)?)
+    }
+
+    fn read(path: &Path) -> Result<Self, DemoError> {
+        let text = files::read(path)?;
+        serde_json::from_str(&text).map_err(|error| DemoError::Unreadable { path: path.to_owned(), why: error.to_string() })
+    }
+}
+
+/// The legacy servers' ports, taken.
+struct Places {
+    vehicles: Place,
+    companies: Place,
+    diplomas: Place,
+}
+
+impl Places {
+    async fn take(ports: [u16; 3]) -> Result<Self, DemoError> {
+        let [vehicles, companies, diplomas] = ports;
+        Ok(Self {
+            vehicles: Place::take("vehicles", vehicles).await?,
+            companies: Place::take("companies", companies).await?,
+            diplomas: Place::take("diplomas", diplomas).await?,
+        })
+    }
+
+    fn addresses(&self, bus_port: u16, admin_port: u16) -> Addresses {
+        Addresses {
+            bus: SocketAddr::from(([127, 0, 0, 1], bus_port)),
+            admin: SocketAddr::from(([127, 0, 0, 1], admin_port)),
+            vehicles: self.vehicles.address,
+            companies: self.companies.address,
+            diplomas: self.diplomas.address,
+        }
+    }
+}
+
+fn open(
+    paths: Paths,
+    people: &People,
+    seed: u64,
+    places: Places,
+    addresses: &Addresses,
+    secrets: Secrets,
+    held: File,
+) -> Result<Country, DemoError> {
+    let changes = paths.registers.join("companies.changes");
+    let companies = companies_rest::router(companies::companies(people, seed), secrets.companies, seed, &changes)?;
+    let routers = vec![
+        (places.vehicles, vehicles_soap::router(vehicles::vehicles(people, seed), secrets.vehicles)),
+        (places.companies, companies),
+        (places.diplomas, diplomas_rest::router(diplomas::diplomas(people, seed), secrets.diplomas)),
     ];
     Ok(Country {
-        config,
-        certificates,
+        certificates: Certificates::at(&paths.config.join("tls"), &paths.clients),
         bus: addresses.bus,
         admin: addresses.admin,
-        unreadable: population::unreadable(&people).map(str::to_owned),
+        unreadable: population::unreadable(people).map(str::to_owned),
         others: people.all.iter().skip(1).take(OTHERS).map(|person| person.pin.clone()).collect(),
-        directory,
-        places,
+        config: paths.config,
+        closed: paths.closed,
+        directory: paths.directory,
+        places: routers,
         _held: held,
     })
 }
@@ -110,15 +212,6 @@ const OTHERS: usize = 2;
 impl Country {
     /// Starts the legacy servers, which have held their ports since the country was made. A second call starts none.
     pub fn serve_registries(&mut self) -> Servers {
-        Servers::start(std::mem::take(&mut self.places))
+        Servers::start(std::mem::take(&mut self.places), &self.closed)
     }
-}
-
-async fn take_places(options: &Options) -> Result<[Place; 3], DemoError> {
-    let [vehicles, companies, diplomas] = options.registry_ports;
-    Ok([
-        Place::take("vehicles", vehicles).await?,
-        Place::take("companies", companies).await?,
-        Place::take("diplomas", diplomas).await?,
-    ])
 }

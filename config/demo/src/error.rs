@@ -11,6 +11,12 @@ pub enum DemoError {
     /// A demo runs on the directory, and would lose its registries.
     #[error("a demo is running in {}: end it, or name another directory", .0.display())]
     DirectoryInUse(PathBuf),
+    /// The directory was to be kept, and no demo made it.
+    #[error("there is no country in {} to keep: start without --keep first", .0.display())]
+    NothingToKeep(PathBuf),
+    /// What the demo wrote of the country is not as it wrote it.
+    #[error("{}: {why}; start without --keep", path.display())]
+    Unreadable { path: PathBuf, why: String },
     /// A file or directory could not be written, read or removed.
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },

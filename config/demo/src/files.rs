@@ -27,7 +27,16 @@ pub(crate) fn make_anew(directory: &Path) -> Result<File, DemoError> {
         fs::remove_dir_all(directory).map_err(failed)?;
     }
     make_directory(directory)?;
-    write(&mark, b"Made by `rabita demo`, which makes it anew at each start.\n")?;
+    write(&mark, b"Made by `rabita demo`, which makes it anew at each start, unless told to --keep it.\n")?;
+    hold(&mark, directory)
+}
+
+/// Takes a directory that the demo made as it is. What this gives holds it, as that of [`make_anew`] does.
+pub(crate) fn keep(directory: &Path) -> Result<File, DemoError> {
+    let mark = directory.join(MARK);
+    if !mark.exists() {
+        return Err(DemoError::NothingToKeep(directory.to_owned()));
+    }
     hold(&mark, directory)
 }
 
@@ -44,6 +53,10 @@ fn hold(mark: &Path, directory: &Path) -> Result<File, DemoError> {
 
 pub(crate) fn make_directory(directory: &Path) -> Result<(), DemoError> {
     fs::create_dir_all(directory).map_err(|source| DemoError::File { path: directory.to_owned(), source })
+}
+
+pub(crate) fn read(path: &Path) -> Result<String, DemoError> {
+    fs::read_to_string(path).map_err(|source| DemoError::File { path: path.to_owned(), source })
 }
 
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), DemoError> {
@@ -73,6 +86,8 @@ mod tests {
         assert!(matches!(make_anew(&own), Err(DemoError::DirectoryInUse(_))));
         assert!(own.join("old").exists());
         drop(held);
+        drop(keep(&own).expect("the directory as it is"));
+        assert!(own.join("old").exists());
         make_anew(&own).expect("the directory anew");
         assert!(!own.join("old").exists());
 
@@ -80,6 +95,7 @@ mod tests {
         make_directory(&other).expect("a directory");
         write(&other.join("thesis.txt"), b"").expect("a file");
         assert!(matches!(make_anew(&other), Err(DemoError::DirectoryTaken(_))));
+        assert!(matches!(keep(&other), Err(DemoError::NothingToKeep(_))));
         assert!(other.join("thesis.txt").exists());
     }
 }

@@ -35,6 +35,6 @@ mod database;
 mod files;
 
 pub use commands::Command;
-pub use country::{Country, Options, build};
+pub use country::{Country, Options, build, keep};
 pub use error::DemoError;
 pub use server::Servers;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rabita_demo::people::HEROINE;
-use rabita_demo::{Country, Options, Servers, build};
+use rabita_demo::{Country, Options, Servers, build, keep};
 use reqwest::{Client, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection, Row, SqliteConnection};
 
 fn options(citizens: usize) -> Options {
@@ -109,13 +109,9 @@ async fn the_companies_answer_who_has_a_token_and_in_pages() {
     let refused = client.get(&list).send().await.expect("an answer");
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
 
-    let secret = secret(&country, "companies.secret");
-    let form = [("grant_type", "client_credentials"), ("client_id", "rabita"), ("client_secret", secret.as_str())];
-    let token = client.post(format!("{url}/oauth/token")).form(&form).send().await.expect("an answer");
-    let token: Value = token.json().await.expect("JSON");
-    let token = token["access_token"].as_str().expect("a token");
+    let token = companies_token(&client, &country).await;
     let get = async |address: String| -> Value {
-        client.get(address).bearer_auth(token).send().await.expect("an answer").json().await.expect("JSON")
+        client.get(address).bearer_auth(&token).send().await.expect("an answer").json().await.expect("JSON")
     };
     let page = get(list).await;
     assert_eq!(page["data"].as_array().map(Vec::len), Some(5));
@@ -126,6 +122,63 @@ async fn the_companies_answer_who_has_a_token_and_in_pages() {
     assert_eq!(one["data"]["director"]["pin"], HEROINE);
     let account = get(format!("{url}/api/v2/taxpayers/1403778211/account")).await;
     assert_eq!(account["data"]["debtQepik"], 128_745);
+}
+
+async fn companies_token(client: &Client, country: &Country) -> String {
+    let (url, secret) = (address_in(country, "companies"), secret(country, "companies.secret"));
+    let form = [("grant_type", "client_credentials"), ("client_id", "rabita"), ("client_secret", secret.as_str())];
+    let token = client.post(format!("{url}/oauth/token")).form(&form).send().await.expect("an answer");
+    let token: Value = token.json().await.expect("JSON");
+    token["access_token"].as_str().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn a_company_is_changed_once_at_its_revision_and_a_country_that_is_kept_knows_it() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let directory = scratch.path().join("country");
+    let (first, servers) = country(&directory, 300).await;
+    let client = Client::new();
+    let url = address_in(&first, "companies");
+    let company = format!("{url}/api/v2/taxpayers/1403778211");
+    let token = companies_token(&client, &first).await;
+    let change = async |id: &str, revision: &str, house: Value| {
+        let request = client.patch(&company).bearer_auth(&token).header("X-Request-Id", id).header("If-Match", revision);
+        request.json(&json!({ "address": { "house": house } })).send().await.expect("an answer").status()
+    };
+    assert_eq!(change("a", "\"1\"", json!(21)).await, StatusCode::NO_CONTENT);
+    assert_eq!(change("a", "\"1\"", json!(21)).await, StatusCode::NO_CONTENT, "it is the same change, sent twice");
+    assert_eq!(change("b", "\"1\"", json!("22A")).await, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(change("c", "\"2\"", json!("22A")).await, StatusCode::NO_CONTENT);
+
+    servers.stop().await;
+    drop(first);
+    let mut again = keep(&directory).await.expect("the country as it was");
+    let _servers = again.serve_registries();
+    assert_eq!(address_in(&again, "companies"), url, "it listens where it did");
+    let token = companies_token(&client, &again).await;
+    let one: Value = client.get(&company).bearer_auth(token).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&one["data"]["address"]["house"], &one["data"]["revision"]), (&json!("22A"), &json!(3)));
+}
+
+#[tokio::test]
+async fn a_register_answers_nobody_while_it_is_closed() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (country, _servers) = country(scratch.path(), 50).await;
+    let health = format!("{}/health", address_in(&country, "companies"));
+    let status = async || Client::new().get(&health).send().await.expect("an answer").status();
+    assert_eq!(status().await, StatusCode::OK);
+    let mark = country.closed.join("companies");
+    std::fs::write(&mark, "").expect("a mark");
+    assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
+    std::fs::remove_file(&mark).expect("the mark");
+    assert_eq!(status().await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_country_that_nobody_made_cannot_be_kept() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let error = keep(&scratch.path().join("nowhere")).await.err().expect("a refusal");
+    assert!(error.to_string().contains("--keep"), "{error}");
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rabita_model::{ActionName, Operation};
 use rabita_sdk::Finding;
+use rabita_sdk::manifest::Entity;
 
 use super::registry::LoadedRegistry;
 use super::{Loader, Read};
@@ -117,14 +119,14 @@ impl Loader<'_> {
             self.require(&format!("{place}/entity"), "entity", grant.entity.as_str(), &known, document);
             return;
         };
-        let operations = &entity.operations;
         for (at, operation) in grant.operations.iter().enumerate() {
-            if !operations.offers(*operation) {
+            if !entity.offers(*operation) {
                 let message =
                     format!("the manifest of `{}` does not offer {operation} for `{}`", registry.manifest.registry, grant.entity);
                 self.find(document, Finding::warning(format!("{place}/operations/{at}"), message));
             }
         }
+        self.check_actions(grant, place, entity, document);
         if let FieldsGranted::Some(fields) = &grant.fields {
             for (at, field) in fields.iter().enumerate() {
                 if !entity.fields.keys().any(|own| field.covers(own)) {
@@ -132,6 +134,18 @@ impl Loader<'_> {
                     self.find(document, Finding::unknown(format!("{place}/fields/{at}"), "field", field.as_str(), known));
                 }
             }
+        }
+    }
+
+    fn check_actions(&mut self, grant: &Grant, place: &str, entity: &Entity, document: &Document) {
+        let Some(actions) = &grant.actions else { return };
+        if !grant.operations.contains(&Operation::Act) {
+            let message = "names actions, and `act` is not among the operations";
+            self.find(document, Finding::new(format!("{place}/actions"), message));
+        }
+        let known: Vec<&str> = entity.actions.keys().map(ActionName::as_str).collect();
+        for (at, action) in actions.iter().enumerate() {
+            self.require(&format!("{place}/actions/{at}"), "action", action.as_str(), &known, document);
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rabita_model::{Code, FieldName};
+use indexmap::IndexMap;
+use rabita_model::FieldName;
 use rabita_schemas::{Library, RecordSchema};
 use rabita_sdk::finding::{likely, token};
-use rabita_sdk::manifest::{Entity, Manifest, SchemaRef};
+use rabita_sdk::manifest::{Entity, Field, Manifest, SchemaRef};
 use rabita_sdk::plan::Plan;
 use rabita_sdk::{Finding, Kind};
 use serde_json::{Map, Value};
@@ -24,7 +25,7 @@ pub(super) struct LoadedRegistry {
     pub is: Option<Registry>,
 }
 
-type Compiled = HashMap<String, Option<Arc<RecordSchema>>>;
+pub(super) type Compiled = HashMap<String, Option<Arc<RecordSchema>>>;
 
 impl Loader<'_> {
     /// Reads the manifests. What is wrong with the kind's parts is told beside what is wrong with the manifest's own.
@@ -62,6 +63,11 @@ impl Loader<'_> {
     ) -> Option<Registry> {
         let kind = self.kind(document, manifest);
         let schemas = self.schemas(document, manifest, library, compiled);
+        let actions = self.action_schemas(document, manifest, library, compiled);
+        self.check_changes(document, manifest);
+        if let Some(schemas) = &schemas {
+            self.check_confirmed(document, manifest, schemas);
+        }
         self.check_tests(document, manifest);
         let plan = match Plan::compile(manifest, &self.directory, self.today) {
             Ok(plan) => plan,
@@ -73,7 +79,7 @@ impl Loader<'_> {
         let kind = kind?;
         kind.check(&plan.spec).into_iter().for_each(|finding| self.find(document, finding));
         self.check_secrets(document);
-        Some(Registry { manifest: manifest.clone(), kind, plan, schemas: schemas? })
+        Some(Registry { manifest: manifest.clone(), kind, plan, schemas: schemas?, actions: actions? })
     }
 
     fn kind(&mut self, document: &Document, manifest: &Manifest) -> Option<Arc<dyn Kind>> {
@@ -97,10 +103,12 @@ impl Loader<'_> {
                 None => {
                     let message =
                         format!("`from` is missing: it says where the records are, in the words of kind `{}`", kind.name());
-                    self.find(document, Finding::at_name(place, message));
+                    self.find(document, Finding::at_name(&place, message));
                     holds = false;
                 }
             }
+            holds &= self.hold_actions(document, kind, &place, entity);
+            holds &= self.hold_changes(document, kind, &place, entity);
         }
         let fixture_schema = kind.fixture_schema();
         for (at, test) in value["tests"].as_array().into_iter().flatten().enumerate() {
@@ -125,27 +133,38 @@ impl Loader<'_> {
                 SchemaRef::Name(name) => name.clone(),
                 SchemaRef::Inline(_) => format!("{}/{version}/{name}", manifest.registry),
             };
-            let schema = match &entity.schema {
-                SchemaRef::Inline(own) => self.compile(document, &place, &Value::Object(own.clone()), library),
-                SchemaRef::Name(wanted) => match compiled.get(wanted) {
-                    Some(known) => known.clone(),
-                    None => {
-                        let schema = self.named_schema(document, &place, wanted, library);
-                        compiled.insert(wanted.clone(), schema.clone());
-                        schema
-                    }
-                },
-            };
+            let schema = self.schema(document, &format!("{place}/schema"), &entity.schema, library, compiled);
             let Some(schema) = schema else {
                 schemas = None;
                 continue;
             };
-            self.check_fields(document, &place, entity, &schema);
+            self.check_fields(document, &place, &entity.fields, &schema);
             if let Some(schemas) = &mut schemas {
                 schemas.push((schema_name, schema));
             }
         }
         schemas
+    }
+
+    /// The schema that stands at a place of a manifest, or is named there.
+    pub(super) fn schema(
+        &mut self,
+        document: &Document,
+        place: &str,
+        schema: &SchemaRef,
+        library: &Library,
+        compiled: &mut Compiled,
+    ) -> Option<Arc<RecordSchema>> {
+        let wanted = match schema {
+            SchemaRef::Inline(own) => return self.compile(document, place, &Value::Object(own.clone()), library),
+            SchemaRef::Name(wanted) => wanted,
+        };
+        if let Some(known) = compiled.get(wanted) {
+            return known.clone();
+        }
+        let schema = self.named_schema(document, place, wanted, library);
+        compiled.insert(wanted.clone(), schema.clone());
+        schema
     }
 
     fn named_schema(&mut self, document: &Document, place: &str, name: &str, library: &Library) -> Option<Arc<RecordSchema>> {
@@ -155,7 +174,7 @@ impl Loader<'_> {
         // Where a schema of the directory is wrong, none of them is used, and this may well be one of those.
         let is_own = self.lost.folders.contains("schemas") && self.directory.join("schemas").join(name).is_dir();
         if !is_own {
-            self.find(document, Finding::unknown(format!("{place}/schema"), "schema", name, library.names()));
+            self.find(document, Finding::unknown(place, "schema", name, library.names()));
         }
         None
     }
@@ -165,8 +184,7 @@ impl Loader<'_> {
             Ok(schema) => Some(Arc::new(schema)),
             Err(problems) => {
                 for problem in problems {
-                    let finding = Finding::new(format!("{place}/schema{}", problem.pointer), problem.message);
-                    self.find(document, finding);
+                    self.find(document, Finding::new(format!("{place}{}", problem.pointer), problem.message));
                 }
                 None
             }
@@ -174,10 +192,16 @@ impl Loader<'_> {
     }
 
     /// The contract's fields are the schema's, and none that the schema requires is without a source.
-    fn check_fields(&mut self, document: &Document, place: &str, entity: &Entity, schema: &RecordSchema) {
+    pub(super) fn check_fields(
+        &mut self,
+        document: &Document,
+        place: &str,
+        fields: &IndexMap<FieldName, Field>,
+        schema: &RecordSchema,
+    ) {
         let leaves = schema.leaves();
-        for (name, rule) in &entity.fields {
-            let binary = matches!(rule, rabita_sdk::manifest::Field::Rule(rule) if rule.binary.is_some());
+        for (name, rule) in fields {
+            let binary = matches!(rule, Field::Rule(rule) if rule.binary.is_some());
             if !binary && schema.field(name).is_none() {
                 let mut finding = Finding::at_name(
                     format!("{place}/fields/{}", token(name.as_str())),
@@ -188,51 +212,9 @@ impl Loader<'_> {
             }
         }
         for required in required(schema, &leaves) {
-            if !entity.fields.keys().any(|own| own.covers(&required) || required.covers(own)) {
+            if !fields.keys().any(|own| own.covers(&required) || required.covers(own)) {
                 let message = format!("the schema requires `{required}`, and no field of the mapping makes it");
                 self.find(document, Finding::at_name(format!("{place}/fields"), message));
-            }
-        }
-    }
-
-    fn check_tests(&mut self, document: &Document, manifest: &Manifest) {
-        let names: Vec<String> = entities(manifest).map(|(version, name, _)| format!("{version}/{name}")).collect();
-        for (at, test) in manifest.tests.iter().enumerate() {
-            let place = format!("/tests/{at}");
-            match &test.entity {
-                Some(entity) if !names.contains(entity) => {
-                    let known = names.iter().map(String::as_str);
-                    self.find(document, Finding::unknown(format!("{place}/entity"), "entity", entity, known));
-                }
-                None if names.len() > 1 => {
-                    let message = format!("the contract has several entities: name one of {}", names.join(", "));
-                    self.find(document, Finding::new(format!("{place}/entity"), message));
-                }
-                _ => {}
-            }
-            if test.legacy.is_none() && !test.live {
-                self.find(
-                    document,
-                    Finding::new(
-                        &place,
-                        "a test holds of a stand-in (`legacy`), of the real registry (`live: true`), or of both",
-                    ),
-                );
-            }
-            if test.read.is_some() == test.search.is_some() && test.change.is_none() {
-                self.find(document, Finding::new(&place, "a test asks one thing: `read` or `search`"));
-            }
-            let expectations =
-                [test.expect.is_some(), test.expect_includes.is_some(), test.expect_absent, test.expect_error.is_some()];
-            if expectations.iter().filter(|given| **given).count() != 1 {
-                let message = "a test expects one thing: `expect`, `expect_includes`, `expect_absent` or `expect_error`";
-                self.find(document, Finding::new(&place, message));
-            }
-            if let Some(code) = &test.expect_error
-                && Code::parse(code).is_none()
-            {
-                let known = Code::ALL.iter().map(|code| code.as_str());
-                self.find(document, Finding::unknown(format!("{place}/expect_error"), "code", code, known));
             }
         }
     }
@@ -287,7 +269,7 @@ fn written_entities(manifest: &Value) -> impl Iterator<Item = (&str, &str, &Map<
     })
 }
 
-fn entities(manifest: &Manifest) -> impl Iterator<Item = (rabita_model::Version, &str, &Entity)> {
+pub(super) fn entities(manifest: &Manifest) -> impl Iterator<Item = (rabita_model::Version, &str, &Entity)> {
     manifest
         .contract
         .iter()

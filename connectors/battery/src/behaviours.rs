@@ -1,5 +1,6 @@
 //! Each behaviour is a function over any [`Subject`](crate::Subject): it panics where the connector behaves otherwise.
 
+mod actions;
 mod binary;
 mod cancellation;
 mod capabilities;
@@ -7,6 +8,7 @@ mod changes;
 mod concurrency;
 mod disturbance;
 mod duplicates;
+mod feed;
 mod hostile;
 mod outage;
 mod pages;
@@ -14,6 +16,7 @@ mod reads;
 mod search;
 mod versions;
 
+pub use actions::*;
 pub use binary::*;
 pub use cancellation::*;
 pub use capabilities::*;
@@ -21,6 +24,7 @@ pub use changes::*;
 pub use concurrency::*;
 pub use disturbance::*;
 pub use duplicates::*;
+pub use feed::*;
 pub use hostile::*;
 pub use outage::*;
 pub use pages::*;

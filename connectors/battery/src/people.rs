@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rabita_model::{Comparison, Operation, RegistryId};
-use rabita_sdk::{EntitySpec, FilterSpec, Ignore, Legacy, RegistrySpec, Row, Source, Wanted};
+use rabita_model::{ActionName, Comparison, Operation, RegistryId};
+use rabita_sdk::{ActSpec, EntitySpec, FeedSpec, FilterSpec, Ignore, Legacy, RegistrySpec, Row, Source, Wanted};
 use serde_json::Value;
 
 /// The sources of a person, binary ones left out.
@@ -13,6 +13,9 @@ pub const SOURCES: [&str; 6] = ["pin", "family", "given", "born", "notes", "vers
 
 /// The sources that a change writes; a create writes `pin` too.
 pub const WRITTEN: [&str; 4] = ["family", "given", "born", "notes"];
+
+/// The source of the action's request: the family name that the record is to have.
+pub const NEW_FAMILY: &str = "new_family";
 
 /// The binary source.
 pub const PHOTO: &str = "photo";
@@ -163,7 +166,25 @@ fn entity(from: Value) -> EntitySpec {
         operations: BTreeSet::from(Operation::ALL),
         written: all,
         version: Some(Source::new("version")),
+        actions: Vec::new(),
+        changes: None,
     }
+}
+
+/// Adds the action `rename` to the registry of people: it gives a record the family name in [`NEW_FAMILY`], and answers
+/// with the `family` that it then has.
+pub fn add_rename(spec: &mut RegistrySpec, from: Value) {
+    let name = ActionName::new("rename").expect("an action's name");
+    let pointer = "/contract/v1/people/actions/rename".to_owned();
+    let values = vec![(Source::new(NEW_FAMILY), format!("{pointer}/fields/family"))];
+    let action = ActSpec { name, pointer: format!("{pointer}/from"), from, values, reply: Some(wanted(&["family"])) };
+    spec.entities[0].actions.push(action);
+}
+
+/// Says where the changes of people are found.
+pub fn add_changes(spec: &mut RegistrySpec, from: Value) {
+    let pointer = "/contract/v1/people/changes/from".to_owned();
+    spec.entities[0].changes = Some(FeedSpec { pointer, from });
 }
 
 /// A filter of the people.

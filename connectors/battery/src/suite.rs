@@ -34,6 +34,12 @@ macro_rules! battery {
             changes_only_the_version_that_was_expected
             one_of_many_changes_of_one_version_wins
             does_with_a_change_sent_twice_what_it_declares
+            does_a_named_action_and_answers_it
+            acts_on_nothing_where_no_record_is
+            acts_only_on_the_version_that_was_expected
+            does_with_an_action_sent_twice_what_it_declares
+            finds_changes_in_their_order_and_goes_on
+            finds_no_changes_from_before_its_beginning
             serves_binary_values_whole
             refuses_as_unsupported_what_it_does_not_declare
             probes_a_registry_that_is_up

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use rabita_model::{Comparison, ExchangeId, Operation};
 use rabita_sdk::{
-    Applied, Call, Capabilities, Change, ChangeKind, Condition, Connector, EntitySpec, Failure, Ignore, Legacy, Page, Read,
-    RegistrySpec, Row, Search, SecretRef, SecretText, Secrets, Source,
+    Act, Acted, Applied, Call, Capabilities, Change, ChangeKind, ChangePage, Changes, Condition, Connector, EntitySpec, Failure,
+    Ignore, Legacy, Page, Read, RegistrySpec, Row, Search, SecretRef, SecretText, Secrets, Source,
 };
 
-use crate::people::{SOURCES, key, wanted};
+use crate::people::{NEW_FAMILY, SOURCES, key, wanted};
 use crate::{Fault, Need, Person, Proxy, Stall, Subject, Target};
 
 /// For calls that nothing disturbs, however busy the machine is.
@@ -107,6 +107,22 @@ impl<S: Subject> World<S> {
         self.connector.apply(change, &ample()).await
     }
 
+    /// Does a named action.
+    ///
+    /// # Errors
+    /// As the connector.
+    pub async fn act(&self, act: Act) -> Result<Acted, Failure> {
+        self.connector.act(act, &ample()).await
+    }
+
+    /// Some changes since a place, with the whole records.
+    ///
+    /// # Errors
+    /// As the connector.
+    pub async fn changes(&self, since: Option<String>, limit: usize) -> Result<ChangePage, Failure> {
+        self.connector.changes(Changes { entity: 0, since, wanted: wanted(&SOURCES), limit }, &ample()).await
+    }
+
     /// One page of people.
     ///
     /// # Errors
@@ -181,6 +197,12 @@ pub async fn open<S: Subject>(subject: &S, target: Target) -> (Arc<dyn Connector
     satisfies(&kind.settings_schema(), &spec.settings);
     for entity in &spec.entities {
         satisfies(&kind.entity_schema(), &entity.from);
+        for action in &entity.actions {
+            satisfies(&kind.action_schema().expect("the kind has actions"), &action.from);
+        }
+        if let Some(changes) = &entity.changes {
+            satisfies(&kind.changes_schema().expect("the kind finds changes"), &changes.from);
+        }
     }
     let errors: Vec<_> = kind.check(&spec).into_iter().filter(|finding| !finding.is_warning).collect();
     assert!(errors.is_empty(), "the kind finds the battery's registry wrong: {errors:?}");
@@ -247,6 +269,13 @@ pub fn update(pin: &str, source: &str, value: Legacy) -> Change {
 #[must_use]
 pub fn delete(pin: &str) -> Change {
     change(ChangeKind::Delete, pin, Row::new())
+}
+
+/// The registry's one action: gives a record another family name.
+#[must_use]
+pub fn rename(pin: &str, family: &str) -> Act {
+    let values = Row::from_iter([(NEW_FAMILY, Legacy::from(family))]);
+    Act { entity: 0, action: 0, id: uuid::Uuid::now_v7(), key: key(pin), values, expected_version: None }
 }
 
 fn change(kind: ChangeKind, pin: &str, values: Row) -> Change {

@@ -18,7 +18,7 @@ impl Rest {
         let path = how.path.fill(&change.key)?;
         let body = match kind {
             ChangeKind::Delete => None,
-            _ => Some(body(how, change.values)?.into()),
+            _ => Some(body(how, &change.values)?.into()),
         };
         let answer = self.client.send(Outgoing { method: how.method.clone(), path, headers, body, changes: true }, call).await?;
         match (self.statuses.of_change(answer.status), kind) {
@@ -32,20 +32,33 @@ impl Rest {
     }
 
     fn change_headers(&self, plan: &Plan, how: &ChangePlan, change: &Change) -> Result<HeaderMap, Failure> {
-        let mut headers = plan.headers.clone();
+        let carried = Carried { id: change.id, expected_version: change.expected_version.as_ref() };
+        let mut headers = self.carried_headers(plan, &carried)?;
         if change.kind != ChangeKind::Delete {
             headers.insert(CONTENT_TYPE, how.media_type.clone());
         }
+        Ok(headers)
+    }
+
+    /// The headers of a change or an action: the entity's, its id, and the version that it rests on.
+    pub(crate) fn carried_headers(&self, plan: &Plan, carried: &Carried<'_>) -> Result<HeaderMap, Failure> {
+        let mut headers = plan.headers.clone();
         if let Some(name) = &self.idempotency_header
-            && let Ok(id) = HeaderValue::try_from(change.id.to_string())
+            && let Ok(id) = HeaderValue::try_from(carried.id.to_string())
         {
             headers.insert(name, id);
         }
-        if let Some(version) = &change.expected_version {
+        if let Some(version) = carried.expected_version {
             headers.insert(IF_MATCH, if_match(plan, version)?);
         }
         Ok(headers)
     }
+}
+
+/// What a change or an action carries besides its body.
+pub(crate) struct Carried<'a> {
+    pub(crate) id: uuid::Uuid,
+    pub(crate) expected_version: Option<&'a Legacy>,
 }
 
 /// The condition of a change. A version from a header is an entity tag already; one from a record is made one.
@@ -59,10 +72,15 @@ fn if_match(plan: &Plan, version: &Legacy) -> Result<HeaderValue, Failure> {
     HeaderValue::from_str(&tag).map_err(|_| unfit())
 }
 
-fn body(how: &ChangePlan, values: Row) -> Result<Vec<u8>, Failure> {
+fn body(how: &ChangePlan, values: &Row) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(&how.body.wrap(nested(values))).map_err(|_| Failure::refused("the change can't be written as JSON"))
+}
+
+/// Values by dotted sources, each put where its source leads to.
+pub(crate) fn nested(values: &Row) -> Row {
     let mut nested = Row::with_capacity(values.len());
     for (name, value) in values.iter() {
         nested.put(&Source::new(name), value.clone());
     }
-    serde_json::to_vec(&how.body.wrap(nested)).map_err(|_| Failure::refused("the change can't be written as JSON"))
+    nested
 }

@@ -43,6 +43,8 @@ pub fn as_entity(table: &TableSpec) -> EntitySpec {
         operations: [Operation::Search].into(),
         written: Vec::new(),
         version: None,
+        actions: Vec::new(),
+        changes: None,
     }
 }
 
@@ -81,6 +83,12 @@ fn check_entity(spec: &EntitySpec, findings: &mut Vec<Finding>) {
         findings.extend(found);
     }
     check_operations(spec, &from, findings);
+    if let Some(changes) = &spec.changes
+        && from.read.is_none()
+    {
+        let message = "a feed tells keys alone, so the records have to be read: add `read: { path: ... }` to the entity's `from`";
+        findings.push(Finding::new(&changes.pointer, message));
+    }
     check_keys(spec, &from, findings);
     if let Some(search) = &from.search {
         check_filters(spec, search, findings);
@@ -97,6 +105,8 @@ fn check_operations(spec: &EntitySpec, from: &From, findings: &mut Vec<Finding>)
     let section = |operation: Operation| match operation {
         Operation::Read => from.read.is_some(),
         Operation::Search => from.search.is_some(),
+        // Actions say how by themselves, and events come from changes.
+        Operation::Act | Operation::Subscribe => true,
         changing => plan::changes(from).any(|(kind, at)| kind.operation() == changing && at.is_some()),
     };
     for operation in spec.operations.iter().filter(|operation| !section(**operation)) {

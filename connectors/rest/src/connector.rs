@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rabita_http::{Client, Incoming, Outgoing};
 use rabita_model::Operation;
 use rabita_sdk::{
-    Applied, BinaryStream, Call, Capabilities, Change, Connector, Duplicates, Failure, Legacy, OpenBinary, Page, Read, Row,
-    Search, Source, Wanted,
+    Act, Acted, Applied, BinaryStream, Call, Capabilities, Change, ChangePage, Changes, Connector, Duplicates, Failure, Legacy,
+    OpenBinary, Page, Read, Row, Search, Source, Wanted,
 };
 
 use crate::answer::{Statuses, json, record, records};
@@ -41,6 +41,8 @@ impl Connector for Rest {
             operations.extend(plan.read.is_some().then_some(Operation::Read));
             operations.extend(plan.search.is_some().then_some(Operation::Search));
             operations.extend(plan.changes.iter().map(|(kind, _)| kind.operation()));
+            operations.extend((!plan.actions.is_empty()).then_some(Operation::Act));
+            operations.extend(plan.feed.is_some().then_some(Operation::Subscribe));
         }
         Capabilities {
             operations,
@@ -99,6 +101,14 @@ impl Connector for Rest {
 
     async fn apply(&self, change: Change, call: &Call) -> Result<Applied, Failure> {
         self.change(self.plan(change.entity)?, change, call).await
+    }
+
+    async fn act(&self, act: Act, call: &Call) -> Result<Acted, Failure> {
+        self.send_action(self.plan(act.entity)?, act, call).await
+    }
+
+    async fn changes(&self, ask: Changes, call: &Call) -> Result<ChangePage, Failure> {
+        self.feed_page(self.plan(ask.entity)?, &ask, call).await
     }
 
     async fn open_binary(&self, ask: OpenBinary, call: &Call) -> Result<Option<BinaryStream>, Failure> {

@@ -222,6 +222,75 @@ pub struct ChangeAt {
     pub media_type: String,
 }
 
+/// How a named action is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionFrom {
+    #[serde(default = "post")]
+    pub method: Method,
+    /// May hold `{source}` for each source of the key and of the request.
+    pub path: String,
+    /// The dotted path of the request's values in the body.
+    #[serde(default)]
+    pub body: String,
+    /// The whole body instead: a text in it that is `{source}` becomes that value.
+    #[serde(default)]
+    pub template: Option<serde_json::Value>,
+    /// The body's media type.
+    #[serde(default = "json")]
+    pub media_type: String,
+    /// The dotted path of the reply in the answer.
+    #[serde(default)]
+    pub reply: String,
+}
+
+const fn post() -> Method {
+    Method::Post
+}
+
+/// An update feed: a list of changes, each with a number that is greater than those of all before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeedFrom {
+    pub path: String,
+    /// The query parameter that takes the number from which the changes are wanted.
+    pub since_param: String,
+    /// Whether the change of that number is among them.
+    #[serde(default)]
+    pub inclusive: bool,
+    /// The query parameter that takes how many changes are wanted at most.
+    #[serde(default)]
+    pub size_param: Option<String>,
+    /// The most changes that the registry gives at once.
+    #[serde(default = "changes_max")]
+    #[schemars(range(min = 1))]
+    pub size_max: usize,
+    /// Query parameters that are always the same.
+    #[serde(default)]
+    pub fixed: BTreeMap<String, Constant>,
+    /// The dotted path of the list of changes.
+    #[serde(default)]
+    pub records: String,
+    /// What it means that there is no such list.
+    #[serde(default)]
+    pub absent_records: AbsentRecords,
+    /// The member of a change that is its number.
+    pub place: Source,
+    /// For each source of the key, the member of a change that is it; left out, the one of the same name.
+    #[serde(default)]
+    pub key: BTreeMap<Source, Source>,
+    /// The member of a change that says what was done.
+    #[serde(default)]
+    pub kind: Option<Source>,
+    /// Its words for the end of a record.
+    #[serde(default)]
+    pub gone: Vec<String>,
+}
+
+const fn changes_max() -> usize {
+    1000
+}
+
 /// A method that changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::answer::Statuses;
 use crate::check::{as_entity, check};
 use crate::connector::Rest;
-use crate::from::From;
+use crate::from::{ActionFrom, FeedFrom, From};
 use crate::plan::Plan;
 use crate::settings::Own;
 
@@ -36,6 +36,14 @@ impl Kind for RestKind {
 
     fn entity_schema(&self) -> Value {
         schemars::schema_for!(From).to_value()
+    }
+
+    fn action_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(ActionFrom).to_value())
+    }
+
+    fn changes_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(FeedFrom).to_value())
     }
 
     fn fixture_schema(&self) -> Value {

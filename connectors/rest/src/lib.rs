@@ -10,10 +10,12 @@
 pub mod from;
 pub mod settings;
 
+mod action;
 mod answer;
 mod change;
 mod check;
 mod connector;
+mod feed;
 mod kind;
 mod paging;
 mod path;

@@ -6,9 +6,11 @@ use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rabita_model::Comparison;
 use rabita_sdk::finding::token;
-use rabita_sdk::{ChangeKind, EntitySpec, Finding, Ignore, Source, Wanted};
+use rabita_sdk::{ActSpec, ChangeKind, EntitySpec, Finding, Ignore, Source, Wanted};
 
+use crate::action::ActionPlan;
 use crate::answer::Dotted;
+use crate::feed::FeedPlan;
 use crate::from::{self, AbsentRecords, ChangeAt, Constant, FieldsParam, FilterParams, From, ReadManyAt, SearchAt};
 use crate::paging::Pages;
 use crate::path::{BadPath, Path, Query};
@@ -30,6 +32,8 @@ pub struct Plan {
     pub version_header: Option<HeaderName>,
     pub if_match: bool,
     pub binary: BTreeMap<Source, Path>,
+    pub actions: Vec<(ActSpec, ActionPlan)>,
+    pub feed: Option<FeedPlan>,
 }
 
 pub struct ReadPlan {
@@ -72,7 +76,21 @@ impl Plan {
     /// Everything in it that can't be used, with its place.
     pub fn new(spec: &EntitySpec, from: &From) -> Result<Self, Vec<Finding>> {
         let mut faults = Faults { at: &spec.pointer, found: Vec::new() };
+        let mut actions = Vec::with_capacity(spec.actions.len());
+        for action in &spec.actions {
+            match ActionPlan::new(action, &spec.key) {
+                Ok(plan) => actions.push((action.clone(), plan)),
+                Err(found) => faults.found.extend(found),
+            }
+        }
+        let feed = spec.changes.as_ref().map(|changes| FeedPlan::new(changes, &spec.key)).transpose();
+        let feed = feed.unwrap_or_else(|found| {
+            faults.found.extend(found);
+            None
+        });
         let plan = Self {
+            actions,
+            feed,
             key: spec.key.clone(),
             headers: headers(from, &mut faults),
             read: from.read.as_ref().and_then(|read| {
@@ -147,14 +165,15 @@ pub fn param(params: &FilterParams, comparison: Comparison) -> Option<&str> {
     }
 }
 
-struct Faults<'a> {
-    /// Where the entity's `from` stands.
-    at: &'a str,
-    found: Vec<Finding>,
+/// What was found wrong below one place of the manifest.
+pub(crate) struct Faults<'a> {
+    /// Where that place is.
+    pub(crate) at: &'a str,
+    pub(crate) found: Vec<Finding>,
 }
 
 impl Faults<'_> {
-    fn path(&mut self, below: &str, text: &str, key: &[Source]) -> Option<Path> {
+    pub(crate) fn path(&mut self, below: &str, text: &str, key: &[Source]) -> Option<Path> {
         let pointer = format!("{}{below}", self.at);
         let finding = match Path::new(text, key) {
             Ok(path) => return Some(path),
@@ -176,7 +195,7 @@ impl Faults<'_> {
         parsed
     }
 
-    fn header_value(&mut self, below: &str, text: &str) -> Option<HeaderValue> {
+    pub(crate) fn header_value(&mut self, below: &str, text: &str) -> Option<HeaderValue> {
         let parsed = HeaderValue::from_str(text).ok();
         if parsed.is_none() {
             self.found.push(Finding::new(format!("{}{below}", self.at), "this can't stand in a header"));
@@ -241,7 +260,7 @@ fn change(kind: ChangeKind, at: &ChangeAt, key: &[Source], faults: &mut Faults<'
     Some(ChangePlan { method, path: path?, body: Dotted::new(&at.body), media_type: media_type? })
 }
 
-fn fixed(constants: &BTreeMap<String, Constant>) -> Query {
+pub(crate) fn fixed(constants: &BTreeMap<String, Constant>) -> Query {
     let mut query = Query::default();
     for (name, constant) in constants {
         query.push(name, &constant.text());

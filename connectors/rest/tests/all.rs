@@ -1,6 +1,8 @@
 //! The connector against stand-ins and against servers that lie.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[path = "all/acting.rs"]
+mod acting;
 #[path = "all/changes.rs"]
 mod changes;
 #[path = "all/check.rs"]

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rabita_model::Operation;
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::message::{Applied, BinaryStream, Call, Change, OpenBinary, Page, Read, RegistrySpec, Search};
+use crate::message::{
+    Act, Acted, Applied, BinaryStream, Call, Change, ChangePage, Changes, OpenBinary, Page, Read, RegistrySpec, Search,
+};
 use crate::{Failure, Finding, Ignore, Legacy, Row, Secrets};
 
 /// A connection to one registry. Cheap to share; calls run side by side.
@@ -57,6 +60,40 @@ pub trait Connector: Send + Sync {
     /// See [`Failure`]. After `TimedOut` and `Unknown` it is open whether the change was applied.
     async fn apply(&self, change: Change, call: &Call) -> Result<Applied, Failure>;
 
+    /// One named action.
+    ///
+    /// The default can't do any.
+    ///
+    /// # Errors
+    /// See [`Failure`]. After `TimedOut` and `Unknown` it is open whether the action was applied.
+    async fn act(&self, act: Act, call: &Call) -> Result<Acted, Failure> {
+        let _ = (act, call);
+        Err(Failure::unsupported("this kind of connector has no actions"))
+    }
+
+    /// Sees to it that a change or action is never applied, unless it has been; tells whether it has been. Only a
+    /// connector that stores ids can: it stores the id without the change.
+    ///
+    /// The default can't.
+    ///
+    /// # Errors
+    /// See [`Failure`]. After any it is open whether the change will be applied.
+    async fn forgo(&self, entity: usize, id: Uuid, call: &Call) -> Result<bool, Failure> {
+        let _ = (entity, id, call);
+        Err(Failure::unsupported("this kind of connector stores no ids"))
+    }
+
+    /// Changes that were made in the legacy system since a place.
+    ///
+    /// The default can't find any.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    async fn changes(&self, ask: Changes, call: &Call) -> Result<ChangePage, Failure> {
+        let _ = (ask, call);
+        Err(Failure::unsupported("this kind of connector finds no changes"))
+    }
+
     /// One binary value, or `None` when there is no such record or it has none.
     ///
     /// # Errors
@@ -76,6 +113,7 @@ pub trait Connector: Send + Sync {
 /// What a connector can do for one entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
+    /// [`Operation::Act`] stands for the entity's actions, [`Operation::Subscribe`] for finding its changes.
     pub operations: BTreeSet<Operation>,
     /// Several keys cost the legacy system one question.
     pub reads_many_at_once: bool,
@@ -113,6 +151,16 @@ pub trait Kind: Send + Sync {
 
     /// The JSON Schema (2020-12) of an entity's `from:`.
     fn entity_schema(&self) -> Value;
+
+    /// The JSON Schema (2020-12) of an action's `from:`; `None` for a kind that has no actions.
+    fn action_schema(&self) -> Option<Value> {
+        None
+    }
+
+    /// The JSON Schema (2020-12) of the `from:` of an entity's `changes:`; `None` for a kind that finds no changes.
+    fn changes_schema(&self) -> Option<Value> {
+        None
+    }
 
     /// The JSON Schema (2020-12) of a test's `legacy:`.
     fn fixture_schema(&self) -> Value;

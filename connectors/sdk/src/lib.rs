@@ -27,8 +27,8 @@ pub use connector::{Capabilities, Connector, Double, Duplicates, Kind, Kinds, Op
 pub use failure::Failure;
 pub use finding::Finding;
 pub use message::{
-    Applied, BinaryStream, Call, Change, ChangeKind, Condition, EntitySpec, FilterSpec, GroupSpec, Ignore, OpenBinary, Page,
-    Read, RegistrySpec, Search, TableSpec, Wanted,
+    Act, ActSpec, Acted, Applied, BinaryStream, Call, Change, ChangeKind, ChangePage, Changes, Condition, Detected, EntitySpec,
+    FeedSpec, FilterSpec, GroupSpec, Ignore, OpenBinary, Page, Read, RegistrySpec, Search, TableSpec, Wanted,
 };
 pub use secret::{SecretRef, SecretText, Secrets, TextOrSecret};
 pub use value::{Legacy, Row, Source};

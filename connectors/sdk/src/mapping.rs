@@ -5,6 +5,7 @@
 //! fault at once, and never a value.
 
 mod compile;
+mod patch;
 mod selection;
 #[cfg(test)]
 mod tests;

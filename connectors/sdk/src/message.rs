@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use rabita_model::{Comparison, ExchangeId, Operation, RegistryId};
+use rabita_model::{ActionName, Comparison, ExchangeId, Operation, RegistryId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -150,6 +150,60 @@ pub enum Applied {
     Conflict,
 }
 
+/// Asks for a named action on one record.
+#[derive(Debug, Clone)]
+pub struct Act {
+    pub entity: usize,
+    /// The action's place in [`EntitySpec::actions`].
+    pub action: usize,
+    /// Names the action: the same one sent twice has the same id.
+    pub id: uuid::Uuid,
+    /// The key, as in [`Read::key`].
+    pub key: Vec<Legacy>,
+    /// The legacy values of the action's request, by source.
+    pub values: Row,
+    /// Act only if [`EntitySpec::version`] has this value.
+    pub expected_version: Option<Legacy>,
+}
+
+/// How an action ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Acted {
+    pub applied: Applied,
+    /// What the legacy system answered; none where it was not done now.
+    pub reply: Option<Row>,
+}
+
+/// Asks for changes that were made in the legacy system, by whomever.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    pub entity: usize,
+    /// Where to go on: the `since` of the page before. Without it, no changes are given, only the place that is now.
+    pub since: Option<String>,
+    pub wanted: Wanted,
+    /// How many changes at most, from 1 on.
+    pub limit: usize,
+}
+
+/// One page of changes, in the order in which they were made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangePage {
+    pub changes: Vec<Detected>,
+    /// Opaque: where the next page begins.
+    pub since: String,
+    /// Whether there are more changes already.
+    pub has_more: bool,
+}
+
+/// A change that was made in the legacy system.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detected {
+    /// The record as it is now; what was wanted, and the key.
+    Row(Row),
+    /// The record's key alone.
+    Key { key: Vec<Legacy>, is_gone: bool },
+}
+
 /// Asks for one binary value.
 #[derive(Debug, Clone)]
 pub struct OpenBinary {
@@ -207,6 +261,33 @@ pub struct EntitySpec {
     pub written: Vec<(Operation, Source, String)>,
     /// The source that changes whenever the record does.
     pub version: Option<Source>,
+    /// The named actions, in the order of the manifest.
+    pub actions: Vec<ActSpec>,
+    /// Where changes are found that others made.
+    pub changes: Option<FeedSpec>,
+}
+
+/// A named action as its connector sees it.
+#[derive(Debug, Clone)]
+pub struct ActSpec {
+    pub name: ActionName,
+    /// Where its `from` stands in the manifest, as a JSON Pointer.
+    pub pointer: String,
+    /// The action's `from:`, in the form of [`crate::Kind::action_schema`].
+    pub from: Value,
+    /// The sources that its request is made of, with their places in the manifest.
+    pub values: Vec<(Source, String)>,
+    /// What is wanted of its answer; none where it answers nothing.
+    pub reply: Option<Wanted>,
+}
+
+/// Where an entity's changes are found.
+#[derive(Debug, Clone)]
+pub struct FeedSpec {
+    /// Where its `from` stands in the manifest, as a JSON Pointer.
+    pub pointer: String,
+    /// The `from:` of `changes:`, in the form of [`crate::Kind::changes_schema`].
+    pub from: Value,
 }
 
 /// A source that a search can compare.

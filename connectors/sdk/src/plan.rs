@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use rabita_model::{Comparison, Operation, Target};
+use rabita_model::{ActionName, Comparison, Operation, Target};
 use serde_json::Value;
 
 use crate::codes::CodeBook;
 use crate::finding::token;
-use crate::manifest::{Entity, Field, Manifest, OneOrMany, Rule, SearchBy};
+use crate::manifest::{ActionSpec, Entity, Field, Manifest, OneOrMany, Rule, SearchBy};
 use crate::mapping::Mapping;
-use crate::{EntitySpec, FilterSpec, Finding, RegistrySpec, Source, TableSpec};
+use crate::{ActSpec, EntitySpec, FeedSpec, FilterSpec, Finding, RegistrySpec, Source, TableSpec};
 
 /// A compiled manifest.
 #[derive(Debug)]
@@ -34,6 +34,19 @@ pub struct PlannedEntity {
     pub target: Target,
     pub manifest: Entity,
     pub mapping: Arc<Mapping>,
+    /// The actions, in the order of [`EntitySpec::actions`].
+    pub actions: Vec<PlannedAction>,
+}
+
+/// A named action, compiled.
+#[derive(Debug, Clone)]
+pub struct PlannedAction {
+    pub name: ActionName,
+    pub manifest: ActionSpec,
+    /// Encodes the request, as [`Operation::Act`].
+    pub request: Arc<Mapping>,
+    /// Decodes the reply.
+    pub reply: Option<Arc<Mapping>>,
 }
 
 impl Plan {
@@ -50,16 +63,12 @@ impl Plan {
         for (version, contract) in &manifest.contract {
             for (name, entity) in contract {
                 let pointer = format!("/contract/{version}/{}", token(name.as_str()));
-                match Mapping::compile(entity, &codes) {
-                    Ok(mapping) => {
-                        specs.push(entity_spec(&format!("{version}/{name}"), &pointer, entity, &mapping));
+                match compile_entity(entity, &codes) {
+                    Ok((mapping, actions)) => {
+                        specs.push(entity_spec(&format!("{version}/{name}"), &pointer, entity, &mapping, &actions));
                         let target = Target { registry: manifest.registry.clone(), version: *version, entity: name.clone() };
-                        entities.push(PlannedEntity {
-                            index: entities.len(),
-                            target,
-                            manifest: entity.clone(),
-                            mapping: Arc::new(mapping),
-                        });
+                        let (mapping, manifest) = (Arc::new(mapping), entity.clone());
+                        entities.push(PlannedEntity { index: entities.len(), target, manifest, mapping, actions });
                     }
                     Err(wrong) => findings.extend(wrong.into_iter().map(|finding| finding.under(&pointer))),
                 }
@@ -81,6 +90,28 @@ impl Plan {
     }
 }
 
+/// The mappings of an entity and of its actions, or everything that is wrong with any of them.
+fn compile_entity(entity: &Entity, codes: &CodeBook) -> Result<(Mapping, Vec<PlannedAction>), Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut keep = |made: Result<Mapping, Vec<Finding>>, place: &str| {
+        made.map_err(|wrong| findings.extend(wrong.into_iter().map(|finding| finding.under(place)))).ok()
+    };
+    let mapping = keep(Mapping::compile(entity, codes), "");
+    let mut actions = Vec::with_capacity(entity.actions.len());
+    for (name, action) in &entity.actions {
+        let place = format!("/actions/{}", token(name.as_str()));
+        let request = keep(Mapping::of_request(&action.fields, codes), &place).map(Arc::new);
+        let reply = action.reply.as_ref().map(|reply| keep(Mapping::of_reply(&reply.fields, codes), &format!("{place}/reply")));
+        let (Some(request), reply) = (request, reply.map(|made| made.map(Arc::new))) else { continue };
+        let reply = reply.flatten();
+        actions.push(PlannedAction { name: name.clone(), manifest: action.clone(), request, reply });
+    }
+    match mapping {
+        Some(mapping) if findings.is_empty() => Ok((mapping, actions)),
+        _ => Err(findings),
+    }
+}
+
 fn tables(codes: &CodeBook) -> Vec<TableSpec> {
     codes
         .iter()
@@ -96,7 +127,7 @@ fn tables(codes: &CodeBook) -> Vec<TableSpec> {
         .collect()
 }
 
-fn entity_spec(name: &str, pointer: &str, entity: &Entity, mapping: &Mapping) -> EntitySpec {
+fn entity_spec(name: &str, pointer: &str, entity: &Entity, mapping: &Mapping, actions: &[PlannedAction]) -> EntitySpec {
     let key_names: Vec<_> = mapping.key_fields().cloned().collect();
     let key = key_names.iter().filter_map(|name| entity.fields.get(name)).filter_map(source_of).cloned().collect();
     let mut places = Vec::new();
@@ -111,10 +142,31 @@ fn entity_spec(name: &str, pointer: &str, entity: &Entity, mapping: &Mapping) ->
         wanted: mapping.wanted(&mapping.all()),
         binary: mapping.binary().map(|(_, source, _)| source.clone()).collect(),
         filters: filters(pointer, entity),
-        operations: Operation::ALL.into_iter().filter(|operation| entity.operations.offers(*operation)).collect(),
+        operations: Operation::ALL.into_iter().filter(|operation| entity.offers(*operation)).collect(),
         written: written(pointer, entity),
         version: entity.version.clone(),
         places,
+        actions: actions.iter().map(|action| act_spec(pointer, action)).collect(),
+        changes: entity
+            .changes
+            .as_ref()
+            .map(|changes| FeedSpec { pointer: format!("{pointer}/changes/from"), from: changes.from.clone() }),
+    }
+}
+
+fn act_spec(pointer: &str, action: &PlannedAction) -> ActSpec {
+    let pointer = format!("{pointer}/actions/{}", token(action.name.as_str()));
+    let mut values = Vec::new();
+    for (field, rule) in &action.manifest.fields {
+        let place = format!("{pointer}/fields/{}", token(field.as_str()));
+        values.extend(targets_of(rule).into_iter().map(|source| (source, place.clone())));
+    }
+    ActSpec {
+        name: action.name.clone(),
+        pointer: format!("{pointer}/from"),
+        from: action.manifest.from.clone(),
+        values,
+        reply: action.reply.as_ref().map(|reply| reply.wanted(&reply.all())),
     }
 }
 

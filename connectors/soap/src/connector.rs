@@ -13,8 +13,8 @@ use http::Method;
 use rabita_http::Outgoing;
 use rabita_model::{Comparison, Operation};
 use rabita_sdk::{
-    Applied, BinaryStream, Call, Capabilities, Change, ChangeKind, Connector, Duplicates, EntitySpec, Failure, Legacy,
-    OpenBinary, Page, Read, Row, Search, Source, TableSpec, Wanted,
+    Act, Acted, Applied, BinaryStream, Call, Capabilities, Change, ChangeKind, Connector, Duplicates, EntitySpec, Failure,
+    Legacy, OpenBinary, Page, Read, Row, Search, Source, TableSpec, Wanted,
 };
 
 use crate::answer::{follow, select, text_at};
@@ -42,16 +42,20 @@ impl Connector for SoapConnector {
         operations.extend(plan.read.as_ref().map(|_| Operation::Read));
         operations.extend(plan.search.as_ref().map(|_| Operation::Search));
         let offered = || plan.changes.iter().filter(|(operation, _)| spec.operations.contains(operation));
-        let all_have = |word: &Word| offered().all(|(_, change)| change.ask.template.has(word));
+        let acts = || plan.actions.iter().map(|action| &action.change);
+        operations.extend((!plan.actions.is_empty()).then_some(Operation::Act));
+        let all_have =
+            |word: &Word| offered().map(|(_, change)| change).chain(acts()).all(|change| change.ask.template.has(word));
         // A create can't depend on a version: nothing is there that could have one.
-        let mut versioned = offered().filter(|(operation, _)| **operation != Operation::Create).peekable();
+        let versioned = offered().filter(|(operation, _)| **operation != Operation::Create).map(|(_, change)| change);
+        let mut versioned = versioned.chain(acts()).peekable();
         Capabilities {
             operations,
             reads_many_at_once: false,
             projects: false,
             ignores: plan.search.as_ref().map(|search| search.ignores.clone()).unwrap_or_default(),
             streams_binary: !spec.binary.is_empty(),
-            checks_versions: versioned.peek().is_some() && versioned.all(|(_, change)| change.ask.template.has(&Word::Version)),
+            checks_versions: versioned.peek().is_some() && versioned.all(|change| change.ask.template.has(&Word::Version)),
             duplicates: if all_have(&Word::MessageId) { Duplicates::HandedOn } else { Duplicates::Applied },
         }
     }
@@ -95,12 +99,29 @@ impl Connector for SoapConnector {
         }
         let outgoing = self.service.request(&own.ask, &OfChange { spec, change: &change }, true, call)?;
         let reply = self.service.send(outgoing, &own.ask.names, call).await?;
-        Ok(match ended(own, reply)? {
-            Meaning::Before => Applied::Before,
-            Meaning::Absent => Applied::Absent,
-            Meaning::Conflict => Applied::Conflict,
-            Meaning::Done | Meaning::Refused | Meaning::Unavailable => Applied::Done,
-        })
+        Ok(applied(ended(own, &reply)?))
+    }
+
+    async fn act(&self, act: Act, call: &Call) -> Result<Acted, Failure> {
+        let (spec, plan) = self.entity(act.entity)?;
+        let own = plan.actions.get(act.action).ok_or_else(|| unsupported(spec, Operation::Act))?;
+        if act.expected_version.is_some() && !own.change.ask.template.has(&Word::Version) {
+            return Err(Failure::unsupported(format!("{}: the request of this action has no version", spec.name)));
+        }
+        let outgoing = self.service.request(&own.change.ask, &OfAct { spec, act: &act }, true, call)?;
+        let reply = self.service.send(outgoing, &own.change.ask.names, call).await?;
+        let applied = applied(ended(&own.change, &reply)?);
+        let wanted = spec.actions.get(act.action).and_then(|action| action.reply.as_ref());
+        let reply = match (reply, wanted) {
+            // The service says that it was done; an answer without the reply takes nothing of that back.
+            (Reply::Answer(_, answer), Some(wanted)) if applied == Applied::Done => {
+                let found =
+                    if own.reply.is_empty() { Some(&answer) } else { follow(&answer, &own.reply).values.first().copied() };
+                found.filter(|found| is_something(found)).map(|found| select(found, wanted, &plan.repeated))
+            }
+            _ => None,
+        };
+        Ok(Acted { applied, reply })
     }
 
     async fn open_binary(&self, ask: OpenBinary, call: &Call) -> Result<Option<BinaryStream>, Failure> {
@@ -230,11 +251,20 @@ fn found(reply: Reply, element: &str, status: Option<&Status>) -> Result<Option<
     }
 }
 
+const fn applied(meaning: Meaning) -> Applied {
+    match meaning {
+        Meaning::Before => Applied::Before,
+        Meaning::Absent => Applied::Absent,
+        Meaning::Conflict => Applied::Conflict,
+        Meaning::Done | Meaning::Refused | Meaning::Unavailable => Applied::Done,
+    }
+}
+
 /// How a change ended.
-fn ended(plan: &ChangePlan, reply: Reply) -> Result<Meaning, Failure> {
+fn ended(plan: &ChangePlan, reply: &Reply) -> Result<Meaning, Failure> {
     match (reply, &plan.element) {
-        (Reply::Said(meaning), _) => Ok(meaning),
-        (Reply::Answer(name, answer), Some(element)) if name == *element => meaning_of(plan.status.as_ref(), &answer),
+        (Reply::Said(meaning), _) => Ok(*meaning),
+        (Reply::Answer(name, answer), Some(element)) if name == element => meaning_of(plan.status.as_ref(), answer),
         (Reply::Answer(..) | Reply::Nothing, None) => Ok(Meaning::Done),
         (Reply::Answer(..), Some(_)) => Err(no_answer(true, "another element came than the answer's".to_owned())),
         (Reply::Nothing, Some(_)) => Err(no_answer(true, "the answer is empty".to_owned())),
@@ -277,6 +307,27 @@ impl Values for OfSearch<'_> {
             Word::Offset | Word::Page | Word::Cursor if !self.place.at.is_empty() => {
                 Some(Cow::Owned(Legacy::Text(self.place.at.clone())))
             }
+            _ => None,
+        };
+        given.map_or(Given::Nothing, Given::Value)
+    }
+}
+
+struct OfAct<'a> {
+    spec: &'a EntitySpec,
+    act: &'a Act,
+}
+
+impl Values for OfAct<'_> {
+    fn value(&self, word: &Word) -> Given<'_> {
+        let given = match word {
+            Word::Source(source) => {
+                let place = self.spec.key.iter().position(|own| own.as_str() == source);
+                let of_key = place.and_then(|place| self.act.key.get(place));
+                self.act.values.find(&Source::new(source)).or(of_key).map(Cow::Borrowed)
+            }
+            Word::MessageId => Some(Cow::Owned(Legacy::Text(self.act.id.to_string()))),
+            Word::Version => self.act.expected_version.as_ref().map(Cow::Borrowed),
             _ => None,
         };
         given.map_or(Given::Nothing, Given::Value)

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::connector::SoapConnector;
 use crate::double;
 use crate::envelope::{self, RESERVED_PREFIXES};
-use crate::origin::Origin;
+use crate::origin::{ActionCall, Origin};
 use crate::plan::{Ask, Plan, base_scope, check_action};
 use crate::security::Guard;
 use crate::service::Service;
@@ -36,6 +36,10 @@ impl Kind for Soap {
 
     fn entity_schema(&self) -> Value {
         schemars::schema_for!(Origin).to_value()
+    }
+
+    fn action_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(ActionCall).to_value())
     }
 
     fn fixture_schema(&self) -> Value {

@@ -136,6 +136,33 @@ pub struct ChangeResponse {
     pub status: Option<Status>,
 }
 
+/// A call that does a named action.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionCall {
+    /// The operation's SOAPAction.
+    #[serde(default)]
+    pub action: String,
+    /// The request's element, as a template.
+    pub request: Value,
+    /// What an answer looks like. Without it any answer that is no fault, or an empty one, means that it is done.
+    #[serde(default)]
+    pub response: Option<ActionResponse>,
+}
+
+/// What an answer to a named action looks like.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionResponse {
+    /// The element in the answer's body. Any other is no answer.
+    pub element: String,
+    /// The reply below that element, as a dotted path; the element itself when not given.
+    #[serde(default)]
+    pub reply: String,
+    #[serde(default)]
+    pub status: Option<Status>,
+}
+
 /// A word in the answer that says how the call ended, where the service does not say it by faults.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -157,7 +184,7 @@ impl Origin {
             Operation::Replace => self.replace.as_ref(),
             Operation::Update => self.update.as_ref(),
             Operation::Delete => self.delete.as_ref(),
-            Operation::Read | Operation::Search => None,
+            Operation::Read | Operation::Search | Operation::Act | Operation::Subscribe => None,
         }
     }
 }

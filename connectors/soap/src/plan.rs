@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::HeaderValue;
 use rabita_model::{Comparison, Operation};
 use rabita_sdk::finding::token;
-use rabita_sdk::{EntitySpec, Finding, Ignore, TableSpec};
+use rabita_sdk::{ActSpec, EntitySpec, Finding, Ignore, TableSpec};
 use serde_json::Value;
 
 use crate::envelope;
-use crate::origin::{ChangeCall, Origin, Paging, ReadCall, SearchCall, Status};
+use crate::origin::{ActionCall, ChangeCall, Origin, Paging, ReadCall, SearchCall, Status};
 use crate::settings::Settings;
 use crate::template::{Scope, Template, Word, compile};
 use crate::xml::Names;
@@ -22,6 +22,7 @@ pub(crate) struct Plan {
     pub(crate) changes: BTreeMap<Operation, ChangePlan>,
     pub(crate) binary: BTreeMap<String, ReadPlan>,
     pub(crate) repeated: Vec<String>,
+    pub(crate) actions: Vec<ActionPlan>,
 }
 
 /// A request that can be filled.
@@ -60,6 +61,13 @@ pub(crate) struct ChangePlan {
     pub(crate) status: Option<Status>,
 }
 
+/// A named action, and where the reply is in its answer.
+#[derive(Debug)]
+pub(crate) struct ActionPlan {
+    pub(crate) change: ChangePlan,
+    pub(crate) reply: String,
+}
+
 impl Plan {
     /// Compiles what an entity's `from` says, with everything that is wrong with it.
     pub(crate) fn of_entity(spec: &EntitySpec, settings: &Settings, findings: &mut Vec<Finding>) -> Self {
@@ -72,7 +80,12 @@ impl Plan {
         let paths = sources.map(|source| source.as_str().to_owned()).chain(groups).collect();
         let mut compiler = Compiler { settings, pointer: &spec.pointer, origin: &origin, paths, findings };
         compiler.offered(spec);
-        compiler.entity(spec)
+        let mut plan = compiler.entity(spec);
+        plan.actions = spec.actions.iter().filter_map(|action| act(action, spec, &origin, settings, findings)).collect();
+        if let Some(changes) = &spec.changes {
+            findings.push(Finding::new(&changes.pointer, "a SOAP service is not asked for changes that others make"));
+        }
+        plan
     }
 
     /// Compiles what a table's `from` says: a search without conditions.
@@ -114,6 +127,47 @@ fn parse(from: &Value, pointer: &str, findings: &mut Vec<Finding>) -> Option<Ori
     }
 }
 
+/// Compiles what an action's `from` says.
+fn act(
+    spec: &ActSpec,
+    entity: &EntitySpec,
+    origin: &Origin,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) -> Option<ActionPlan> {
+    let call: ActionCall = match serde_json::from_value(spec.from.clone()) {
+        Ok(call) => call,
+        Err(error) => {
+            findings.push(Finding::new(&spec.pointer, error.to_string()));
+            return None;
+        }
+    };
+    let wanted = spec.reply.iter().flat_map(|reply| &reply.sources);
+    let paths = wanted.map(|source| source.as_str().to_owned()).collect();
+    let mut compiler = Compiler { settings, pointer: &spec.pointer, origin, paths, findings };
+    let sources = entity.key.iter().chain(spec.values.iter().map(|(source, _)| source)).map(rabita_sdk::Source::as_str);
+    let mut scope = Scope { sources: sources.collect(), ..base_scope(settings) };
+    scope.specials.push(Word::MessageId);
+    if entity.version.is_some() {
+        scope.specials.push(Word::Version);
+    }
+    let response = call.response.as_ref();
+    let element = response.map(|response| response.element.clone());
+    let status = response.and_then(|response| response.status.clone());
+    let reply = response.map(|response| response.reply.clone()).unwrap_or_default();
+    let ask = compiler.ask(&call.action, &call.request, "", &scope, element.iter().chain([&reply]), status.as_ref());
+    for (source, pointer) in &spec.values {
+        if !ask.template.mentions(source.as_str()) {
+            findings.push(Finding::new(pointer, format!("the request of the action has no place for `{source}`")));
+        }
+    }
+    if spec.reply.is_some() && response.is_none() {
+        let message = "the action has a reply, and nothing says where: add `response: { element: ... }`";
+        findings.push(Finding::new(&spec.pointer, message));
+    }
+    Some(ActionPlan { change: ChangePlan { ask, element, status }, reply })
+}
+
 struct Compiler<'a> {
     settings: &'a Settings,
     pointer: &'a str,
@@ -129,6 +183,8 @@ impl Compiler<'_> {
             let is_there = match operation {
                 Operation::Read => self.origin.read.is_some(),
                 Operation::Search => self.origin.search.is_some(),
+                // Actions say how by themselves, and events come from changes.
+                Operation::Act | Operation::Subscribe => true,
                 change => self.origin.change(*change).is_some(),
             };
             if !is_there {
@@ -175,7 +231,7 @@ impl Compiler<'_> {
                 self.findings.push(Finding::new(self.pointer, message));
             }
         }
-        Plan { read, search, changes, binary, repeated: origin.repeated.clone() }
+        Plan { read, search, changes, binary, repeated: origin.repeated.clone(), actions: Vec::new() }
     }
 
     fn read(&mut self, call: &ReadCall, at: &str, key: &[&str]) -> ReadPlan {
@@ -276,7 +332,7 @@ impl Compiler<'_> {
         paths: impl IntoIterator<Item = &'p String>,
         status: Option<&'p Status>,
     ) -> Ask {
-        let pointer = format!("{}/{at}", self.pointer);
+        let pointer = if at.is_empty() { self.pointer.to_owned() } else { format!("{}/{at}", self.pointer) };
         self.findings.extend(check_action(action, &format!("{pointer}/action")));
         let template = compile(request, scope, &format!("{pointer}/request"), self.findings);
         if request.as_object().is_some_and(|map| map.len() != 1) {

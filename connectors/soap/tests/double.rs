@@ -249,6 +249,67 @@ fn finds_what_is_wrong_with_a_manifest_and_where() {
     assert_eq!(one(&|_, from| from["read"]["responses"] = json!({})).0, at(""));
 }
 
+/// Cars that can be retired for a reason; the answer says when.
+fn retirable(from: Value) -> RegistrySpec {
+    let mut spec = spec(settings(), self::from());
+    let wanted = Wanted { sources: vec![Source::new("c:on")], groups: Vec::new() };
+    spec.entities[0].actions.push(rabita_sdk::ActSpec {
+        name: rabita_model::ActionName::new("retire").expect("a name"),
+        pointer: "/actions/retire/from".into(),
+        from,
+        values: vec![(Source::new("reason"), "/actions/retire/fields/reason".into())],
+        reply: Some(wanted),
+    });
+    spec
+}
+
+#[tokio::test]
+async fn does_a_named_action_and_reads_its_reply() {
+    let from = json!({
+        "action": "urn:cars/retire",
+        "request": { "c:retire": { "c:plate": "{plate}", "c:reason": "{reason}", "c:id": "{$message_id}" } },
+        "response": { "element": "c:retireResponse", "reply": "c:result", "status": { "path": "c:status", "words": { "OK": "done", "NONE": "absent" } } },
+    });
+    let spec = retirable(from);
+    assert_eq!(Soap.check(&spec), []);
+    let answer = |status: &str| format!("<c:retireResponse><c:status>{status}</c:status><c:result><c:on>2026-11-23</c:on></c:result></c:retireResponse>");
+    let fixture = json!([
+        { "request": { "action": "urn:cars/retire", "values": { "plate": "1", "reason": "<rust>" } }, "response": { "body": answer("OK") } },
+        { "request": { "action": "urn:cars/retire", "values": { "plate": "2" } }, "response": { "body": answer("NONE") } },
+    ]);
+    let double = Soap.double(spec, &fixture).await.expect("a stand-in");
+    let act = |plate: &str| rabita_sdk::Act {
+        entity: 0,
+        action: 0,
+        id: uuid::Uuid::from_u128(7),
+        key: vec![plate.into()],
+        values: Row::from_iter([("reason", Legacy::from("<rust>"))]),
+        expected_version: None,
+    };
+    let acted = double.connector.act(act("1"), &call()).await.expect("it answers");
+    assert_eq!(acted.applied, Applied::Done);
+    assert_eq!(acted.reply.expect("a reply").get("c:on"), Some(&"2026-11-23".into()));
+    let acted = double.connector.act(act("2"), &call()).await.expect("it answers");
+    assert_eq!((acted.applied, acted.reply), (Applied::Absent, None));
+    let versioned = rabita_sdk::Act { expected_version: Some(1.into()), ..act("1") };
+    assert!(matches!(double.connector.act(versioned, &call()).await, Err(Failure::Unsupported { .. })));
+    assert_eq!((double.complaints)(), Vec::<String>::new());
+}
+
+#[test]
+fn finds_what_an_action_lacks_and_that_there_is_no_feed() {
+    let mut spec = retirable(json!({ "request": { "c:retire": { "c:plate": "{plat}" } } }));
+    spec.entities[0].changes = Some(rabita_sdk::FeedSpec { pointer: "/changes/from".into(), from: json!({}) });
+    let told: Vec<String> = Soap.check(&spec).into_iter().map(|finding| finding.pointer).collect();
+    let expected = [
+        "/actions/retire/from/request/c:retire/c:plate",
+        "/actions/retire/fields/reason",
+        "/actions/retire/from",
+        "/changes/from",
+    ];
+    assert_eq!(told, expected);
+}
+
 fn settings() -> Value {
     json!({
         "url": "https://cars.example/services/cars",
@@ -303,6 +364,8 @@ fn spec(settings: Value, from: Value) -> RegistrySpec {
         operations: BTreeSet::from([Operation::Read, Operation::Search, Operation::Update]),
         written: vec![update("colour", 0), update("notes", 1), update("street", 2)],
         version: Some(Source::new("version")),
+        actions: Vec::new(),
+        changes: None,
     };
     let colours = TableSpec {
         name: "colours".into(),

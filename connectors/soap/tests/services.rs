@@ -296,6 +296,8 @@ fn entity(
         operations: operations.into(),
         written: Vec::new(),
         version: None,
+        actions: Vec::new(),
+        changes: None,
     }
 }
 

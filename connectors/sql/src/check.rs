@@ -1,9 +1,9 @@
 //! What can be wrong with a registry beyond what the schemas say, found without the database.
 
 use rabita_model::Operation;
-use rabita_sdk::{EntitySpec, Finding, RegistrySpec, Source, TextOrSecret};
+use rabita_sdk::{ActSpec, EntitySpec, Finding, RegistrySpec, Source, TextOrSecret};
 
-use crate::connector::is_change;
+use crate::action::{Action, Answers, parameter};
 use crate::groups::ordering;
 use crate::origin::{Bump, Group, Join, Origin};
 use crate::plan::{Plan, Relation};
@@ -134,6 +134,12 @@ impl Check<'_> {
             self.group(name, group, &plan);
         }
         self.changes(entity, &plan, settings);
+        for action in &entity.actions {
+            self.action(entity, action);
+        }
+        if let (Some(feed), Some(at)) = (&plan.feed, &entity.changes) {
+            self.source(&plan.relation, &feed.column, &format!("{}/column", at.pointer));
+        }
         if plan.bump != Bump::None && entity.version.is_none() {
             self.at("/bump", "the entity has no version column to change");
         }
@@ -161,13 +167,16 @@ impl Check<'_> {
     }
 
     fn changes(&mut self, entity: &EntitySpec, plan: &Plan, settings: &Settings) {
-        let changes: Vec<Operation> = entity.operations.iter().copied().filter(|operation| is_change(*operation)).collect();
+        let changes: Vec<Operation> = entity.operations.iter().copied().filter(|operation| operation.is_change()).collect();
         if changes.is_empty() {
             return;
         }
         if settings.read_only {
             self.findings
                 .push(Finding::new("/connector/read_only", format!("{} can be changed: `read_only` forbids it", entity.name)));
+        }
+        if changes == [Operation::Act] {
+            return;
         }
         let Some(target) = &plan.target else {
             self.at("", "a hand-written select can't be changed: name the table with `into`");
@@ -191,6 +200,39 @@ impl Check<'_> {
         if let Some(version) = entity.version.as_ref().filter(|version| !own(version)) {
             let message = format!("the version {version} is of a joined table");
             self.findings.push(Finding::new(place(entity, version), message));
+        }
+    }
+
+    /// Every name in an action's SQL is a value, and every value stands in it.
+    fn action(&mut self, entity: &EntitySpec, spec: &ActSpec) {
+        let place = format!("{}/sql", spec.pointer);
+        let action = match Action::new(spec.clone()) {
+            Ok(action) => action,
+            Err(objection) => return self.findings.push(Finding::new(place, objection)),
+        };
+        let key: Vec<&str> = entity.key.iter().map(parameter).collect();
+        let known: Vec<&str> = key.iter().copied().chain(spec.values.iter().map(|(source, _)| source.as_str())).collect();
+        for name in action.names().filter(|name| !known.contains(name)) {
+            self.findings.push(Finding::unknown(&place, "value", name, known.iter().copied()));
+        }
+        for (source, pointer) in &spec.values {
+            if key.contains(&source.as_str()) {
+                let message = format!("{source} is the key's: give the value another name in the SQL");
+                self.findings.push(Finding::new(pointer, message));
+            } else if !action.names().any(|name| name == source.as_str()) {
+                let message = format!("`:{source}` does not stand in the action's SQL, so this value would be lost");
+                self.findings.push(Finding::new(pointer, message));
+            }
+        }
+        match &spec.reply {
+            Some(reply) if !reply.groups.is_empty() => {
+                self.findings.push(Finding::new(&place, "what an SQL statement answers has no repeated groups"));
+            }
+            Some(_) if action.answers == Answers::Count => {
+                let message = "the action has a reply, and this statement answers no row: add RETURNING, or call a function";
+                self.findings.push(Finding::new(place, message));
+            }
+            _ => {}
         }
     }
 

@@ -9,16 +9,17 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use rabita_model::Operation;
 use rabita_sdk::{
-    Applied, BinaryStream, Call, Capabilities, Change, Connector, Duplicates, Failure, Ignore, Legacy, OpenBinary, Page, Read,
-    Row, Search, Source, TableSpec,
+    Act, Acted, Applied, BinaryStream, Call, Capabilities, Change, ChangePage, Changes, Connector, Duplicates, Failure, Ignore,
+    Legacy, OpenBinary, Page, Read, Row, Search, Source, TableSpec,
 };
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use crate::column::Column;
 use crate::database::{Pool, Session};
 use crate::failure::{Moment, failure, is_outdated};
+use crate::once::Once;
 use crate::plan::{Plan, Relation};
-use crate::settings::Once;
+use crate::transaction::Job;
 
 /// A connector on one database.
 pub(crate) struct Sql {
@@ -27,8 +28,6 @@ pub(crate) struct Sql {
     pub(crate) tables: Vec<(TableSpec, Relation)>,
     pub(crate) read_only: bool,
     pub(crate) once: Option<Once>,
-    /// Set when the table of ids is known to be there.
-    pub(crate) once_ready: OnceCell<()>,
     /// A stand-in for the registry, which may be of another kind of database.
     pub(crate) stand_in: bool,
 }
@@ -66,7 +65,7 @@ impl Entity {
         }
         let target = match &plan.target {
             Some(target)
-                if !plan.spec.written.is_empty() || plan.spec.operations.iter().any(|operation| is_change(*operation)) =>
+                if !plan.spec.written.is_empty() || plan.spec.operations.iter().any(|operation| operation.is_change()) =>
             {
                 let relation = Relation { filter: None, ..target.clone() };
                 describe(session, &relation, plan.written_sources()).await?
@@ -176,17 +175,20 @@ impl From<Failure> for Trouble {
     }
 }
 
-pub(crate) const fn is_change(operation: Operation) -> bool {
-    matches!(operation, Operation::Create | Operation::Replace | Operation::Update | Operation::Delete)
-}
-
 #[async_trait]
 impl Connector for Sql {
     fn capabilities(&self, entity: usize) -> Capabilities {
-        let changeable = !self.read_only && self.entities.get(entity).is_some_and(|entity| entity.plan.target.is_some());
+        let plan = self.entities.get(entity).map(|entity| &entity.plan);
+        let changeable = !self.read_only && plan.is_some_and(|plan| plan.target.is_some());
         let mut operations = BTreeSet::from([Operation::Read, Operation::Search]);
         if changeable {
-            operations.extend(Operation::ALL.into_iter().filter(|operation| is_change(*operation)));
+            operations.extend([Operation::Create, Operation::Replace, Operation::Update, Operation::Delete]);
+        }
+        if !self.read_only && plan.is_some_and(|plan| !plan.actions.is_empty()) {
+            operations.insert(Operation::Act);
+        }
+        if plan.is_some_and(|plan| plan.feed.is_some()) {
+            operations.insert(Operation::Subscribe);
         }
         Capabilities {
             operations,
@@ -236,7 +238,33 @@ impl Connector for Sql {
     }
 
     async fn apply(&self, change: Change, call: &Call) -> Result<Applied, Failure> {
-        self.change(change, call).await
+        self.transact(Job::Change(&change), call).await.map(|acted| acted.applied)
+    }
+
+    async fn act(&self, act: Act, call: &Call) -> Result<Acted, Failure> {
+        self.transact(Job::Act(&act), call).await
+    }
+
+    async fn forgo(&self, entity: usize, id: uuid::Uuid, call: &Call) -> Result<bool, Failure> {
+        let once = self.once.as_ref().ok_or_else(|| Failure::unsupported("the manifest names no table of ids"))?;
+        if self.transact(Job::Forgo { entity, id }, call).await?.applied != Applied::Before {
+            return Ok(false);
+        }
+        self.on_session(call, None, |mut session| async move {
+            let result = once.is_forgone(&mut session, id).await;
+            (session, result.map(|is_forgone| !is_forgone))
+        })
+        .await
+    }
+
+    async fn changes(&self, ask: Changes, call: &Call) -> Result<ChangePage, Failure> {
+        let entity = self.entity(ask.entity)?;
+        let feed = entity.plan.feed.as_ref().ok_or_else(|| Failure::unsupported("no column tells this entity's changes"))?;
+        self.on_session(call, Some(ask.entity), |mut session| async move {
+            let result = crate::feed::page(&mut session, entity, feed, &ask).await;
+            (session, result)
+        })
+        .await
     }
 
     async fn open_binary(&self, ask: OpenBinary, call: &Call) -> Result<Option<BinaryStream>, Failure> {

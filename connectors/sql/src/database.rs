@@ -1,5 +1,6 @@
 //! A pool of connections to one of the databases, and a connection taken from it for one call.
 
+mod doubt;
 mod mysql;
 mod options;
 mod postgres;
@@ -11,13 +12,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use rabita_sdk::{Call, Failure, Legacy};
+use rabita_sdk::{Call, Failure, Legacy, Row, Source};
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, MySqlPool, PgPool, SqlitePool};
 
-pub(crate) use options::{Address, Attached, Pooling, connect, sqlite_file};
+use doubt::Doubt;
+use options::Address;
+pub(crate) use options::{Attached, Pooling, Server, connect, sqlite_file};
 
 use crate::column::Column;
+use crate::connector::Trouble;
 use crate::dialect::Dialect;
 use crate::failure::{Moment, failure, spares_connection};
 use crate::statement::Statement;
@@ -25,8 +29,8 @@ use crate::statement::Statement;
 /// The connections to one database.
 #[derive(Debug)]
 pub(crate) enum Pool {
-    Postgres(PgPool, Option<Address>),
-    MySql(MySqlPool, Option<Address>),
+    Postgres(PgPool, Server),
+    MySql(MySqlPool, Server),
     Sqlite(SqlitePool),
 }
 
@@ -48,8 +52,8 @@ impl Pool {
         }
         let taking = AssertUnwindSafe(async {
             Ok(match self {
-                Self::Postgres(pool, address) => Link::Postgres(acquire(pool, address.as_ref()).await?),
-                Self::MySql(pool, address) => Link::MySql(acquire(pool, address.as_ref()).await?),
+                Self::Postgres(pool, server) => Link::Postgres(acquire(pool, server.address.as_ref()).await?),
+                Self::MySql(pool, server) => Link::MySql(acquire(pool, server.address.as_ref()).await?),
                 Self::Sqlite(pool) => {
                     let stop = Arc::new(AtomicBool::new(false));
                     let mut connection = pool.acquire().await?;
@@ -59,7 +63,10 @@ impl Pool {
             })
         });
         match tokio::time::timeout_at(deadline.into(), taking.catch_unwind()).await {
-            Ok(Ok(Ok(link))) => Ok(Session { link, dialect: self.dialect(), finished: false, _in_use: self.in_use() }),
+            Ok(Ok(Ok(link))) => {
+                let (in_use, doubt) = self.server().map(|server| (server.in_use(), Arc::clone(&server.doubt))).unzip();
+                Ok(Session { link, dialect: self.dialect(), finished: false, doubt, _in_use: in_use.flatten() })
+            }
             Ok(Ok(Err(error))) => Err(failure(&error, Moment::Reading)),
             // A driver may panic at an answer that is none.
             Ok(Err(_)) => Err(Failure::malformed("the database driver broke off at an answer that does not follow its protocol")),
@@ -67,9 +74,9 @@ impl Pool {
         }
     }
 
-    fn in_use(&self) -> Option<Arc<()>> {
+    const fn server(&self) -> Option<&Server> {
         match self {
-            Self::Postgres(_, address) | Self::MySql(_, address) => address.as_ref().map(|address| Arc::clone(&address.in_use)),
+            Self::Postgres(_, server) | Self::MySql(_, server) => Some(server),
             Self::Sqlite(_) => None,
         }
     }
@@ -118,6 +125,7 @@ pub(crate) struct Session {
     link: Link,
     pub(crate) dialect: Dialect,
     finished: bool,
+    doubt: Option<Arc<Doubt>>,
     _in_use: Option<Arc<()>>,
 }
 
@@ -134,6 +142,23 @@ impl Session {
             Link::Postgres(connection) => postgres::fetch(connection, statement, columns).await,
             Link::MySql(connection) => mysql::fetch(connection, statement, columns).await,
             Link::Sqlite(connection, _) => sqlite::fetch(connection, statement, columns).await,
+        }
+    }
+
+    /// The first row of what an action answers, as far as it is wanted.
+    pub(crate) async fn answer(&mut self, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
+        match &mut self.link {
+            Link::Postgres(connection) => postgres::answer(connection, statement, wanted).await,
+            Link::MySql(connection) => mysql::answer(connection, statement, wanted).await,
+            Link::Sqlite(connection, _) => sqlite::answer(connection, statement, wanted).await,
+        }
+    }
+
+    /// What the database takes the parameters of a statement for. Only PostgreSQL tells.
+    pub(crate) async fn describe_params(&mut self, sql: String) -> Result<Vec<Column>, sqlx::Error> {
+        match &mut self.link {
+            Link::Postgres(connection) => postgres::describe_params(connection, sql).await,
+            Link::MySql(_) | Link::Sqlite(..) => Ok(Vec::new()),
         }
     }
 
@@ -181,6 +206,9 @@ impl Drop for Session {
         if self.finished {
             return;
         }
+        if let Some(doubt) = &self.doubt {
+            doubt.raise();
+        }
         match &mut self.link {
             Link::Postgres(connection) => connection.close_on_drop(),
             Link::MySql(connection) => connection.close_on_drop(),
@@ -190,6 +218,12 @@ impl Drop for Session {
             }
         }
     }
+}
+
+/// The column of an action's answer has a type that would not arrive as it is.
+fn to_be_cast(column: &str, kind: &str) -> Failure {
+    let cast = "cast it to text in the action's SQL";
+    Failure::unsupported(format!("the column {column} of what the action answers has the type {kind}: {cast}"))
 }
 
 /// Binds the parameters of a statement to a query.

@@ -119,6 +119,34 @@ impl Dialect {
         }
     }
 
+    /// A time so many days ago, to compare with the time of [`Self::once_table`].
+    pub(crate) fn days_ago(self, days: u32) -> String {
+        match self {
+            Self::Postgres => format!("now() - INTERVAL '{days} days'"),
+            Self::MySql => format!("CURRENT_TIMESTAMP - INTERVAL {days} DAY"),
+            Self::Sqlite => format!("datetime('now', '-{days} days')"),
+        }
+    }
+
+    /// What stands before and after the condition of a statement that deletes at most so many rows.
+    pub(crate) fn delete_some(self, table: &str, key: &str, most: u32) -> (String, String) {
+        match self {
+            Self::MySql => (format!("DELETE FROM {table} WHERE "), format!(" LIMIT {most}")),
+            Self::Postgres | Self::Sqlite => {
+                (format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE "), format!(" LIMIT {most})"))
+            }
+        }
+    }
+
+    /// The database's time in UTC, as text.
+    pub(crate) const fn now_text(self) -> &'static str {
+        match self {
+            Self::Postgres => "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+            Self::MySql => "SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')",
+            Self::Sqlite => "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+        }
+    }
+
     /// Begins a transaction that changes something.
     pub(crate) const fn begin(self) -> &'static str {
         match self {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rabita_sdk::{Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use crate::check;
 use crate::connector::{Entity, Sql};
 use crate::database::{Pool, Pooling, connect};
 use crate::double;
-use crate::origin::Origin;
+use crate::once::Once;
+use crate::origin::{ActionFrom, Feed, Origin};
 use crate::plan::{Plan, Relation};
 use crate::settings::Settings;
 
@@ -35,6 +35,14 @@ impl Kind for SqlKind {
 
     fn entity_schema(&self) -> Value {
         schemars::schema_for!(Origin).to_value()
+    }
+
+    fn action_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(ActionFrom).to_value())
+    }
+
+    fn changes_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(Feed).to_value())
     }
 
     fn fixture_schema(&self) -> Value {
@@ -88,7 +96,8 @@ fn connector(spec: RegistrySpec, settings: Settings, pool: Pool, stand_in: bool)
         let origin: Origin = parsed(&table.from, &table.name)?;
         tables.push((table, Relation::of(&origin)));
     }
-    Ok(Sql { pool, entities, tables, read_only: settings.read_only, once: settings.once, once_ready: OnceCell::new(), stand_in })
+    let once = settings.once.map(Once::new);
+    Ok(Sql { pool, entities, tables, read_only: settings.read_only, once, stand_in })
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(value: &Value, what: &str) -> Result<T, OpenError> {

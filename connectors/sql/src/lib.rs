@@ -13,16 +13,22 @@ pub mod settings;
 
 mod kind;
 
+mod action;
 mod check;
 mod plan;
 mod scan;
 
+mod act;
 mod binary;
 mod change;
 mod connector;
+mod feed;
 mod groups;
+mod once;
 mod read;
+mod record;
 mod search;
+mod transaction;
 
 mod column;
 mod database;

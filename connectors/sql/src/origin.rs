@@ -17,6 +17,7 @@
 
 use std::collections::BTreeMap;
 
+use rabita_sdk::manifest::Zone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -140,4 +141,29 @@ pub enum Bump {
     Increment,
     /// Sets it to the database's time.
     Timestamp,
+}
+
+/// How a named action is done.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionFrom {
+    /// One statement, without a semicolon; `:NAME` is a value of the request or of the key. The first row that it
+    /// answers is the reply.
+    #[schemars(length(min = 1))]
+    pub sql: String,
+}
+
+/// Where changes are found that others made.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// The source that says when, or in what order, a record was changed last: a time or a number that only grows.
+    #[schemars(length(min = 1))]
+    pub column: String,
+    /// Changes are told when they are so old, so that none is passed over whose transaction ends late. Left out: 2000
+    /// for a time, 0 for anything else.
+    #[schemars(range(max = 86_400_000))]
+    pub lag_ms: Option<u64>,
+    /// The time zone of a column that holds times without one, by its name in the IANA database; left out, UTC.
+    pub zone: Option<Zone>,
 }

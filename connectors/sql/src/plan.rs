@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use rabita_sdk::{EntitySpec, Source};
 
+use crate::action::Action;
 use crate::dialect::Dialect;
-use crate::origin::{Bump, Group, Join, JoinKind, Origin};
+use crate::origin::{Bump, Feed, Group, Join, JoinKind, Origin};
 
 /// The alias of a hand-written query that has none.
 const RECORD: &str = "record";
@@ -148,7 +149,7 @@ pub(crate) struct GroupPlan {
 }
 
 /// An entity made ready.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) spec: EntitySpec,
     pub(crate) relation: Relation,
@@ -156,6 +157,10 @@ pub(crate) struct Plan {
     pub(crate) target: Option<Relation>,
     pub(crate) groups: BTreeMap<String, GroupPlan>,
     pub(crate) bump: Bump,
+    /// The named actions, or what is wrong with one.
+    pub(crate) actions: Vec<Result<Action, String>>,
+    /// Where changes are found that others made.
+    pub(crate) feed: Option<Feed>,
 }
 
 impl Plan {
@@ -171,7 +176,9 @@ impl Plan {
             Origin::Select(select) => (Some(&select.groups), select.bump, select.into.as_deref().map(Relation::table)),
         };
         let groups = groups.into_iter().flatten().map(|(name, group)| (name.clone(), GroupPlan::new(group))).collect();
-        Self { spec, relation, target, groups, bump }
+        let actions = spec.actions.iter().cloned().map(Action::new).collect();
+        let feed = spec.changes.as_ref().and_then(|changes| serde_json::from_value(changes.from.clone()).ok());
+        Self { spec, relation, target, groups, bump, actions, feed }
     }
 
     /// The sources that have to be described: everything that can be asked of the record itself.
@@ -186,7 +193,8 @@ impl Plan {
             .chain(spec.filters.iter().map(|filter| &filter.source))
             .chain(&spec.version)
             .chain(self.groups.values().flat_map(|group| group.links.iter().map(|(_, parent)| parent)));
-        for source in all {
+        let column = self.feed.as_ref().map(|feed| Source::new(&feed.column));
+        for source in all.chain(&column) {
             if !sources.contains(source) {
                 sources.push(source.clone());
             }

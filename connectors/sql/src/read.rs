@@ -43,6 +43,15 @@ impl Selection {
         Ok(Self { sources, columns, shown: wanted.len() })
     }
 
+    /// The same with one more source.
+    pub(crate) fn and(mut self, source: &Source, columns: &HashMap<Source, Column>) -> Result<Self, Failure> {
+        if !self.sources.contains(source) {
+            self.columns.push(column(columns, source)?.clone());
+            self.sources.push(source.clone());
+        }
+        Ok(self)
+    }
+
     /// What an entity's record needs: the wanted, its key, and what its groups hang on.
     pub(crate) fn of_record(entity: &Entity, described: &Described, wanted: &Wanted) -> Result<Self, Failure> {
         let plan = &entity.plan;

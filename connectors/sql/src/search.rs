@@ -1,11 +1,13 @@
 //! Searching: conditions, and pages by the key of the last record (no offset, so that a page costs the same however
 //! far it lies, and none is skipped or shown twice when records come and go).
 
+use std::collections::HashMap;
+
 use rabita_model::Comparison;
 use rabita_sdk::{Condition, Failure, Ignore, Legacy, Page, Search, Source};
 
 use crate::column::Column;
-use crate::connector::{Described, Entity, Trouble};
+use crate::connector::{Entity, Trouble};
 use crate::database::Session;
 use crate::dialect::Dialect;
 use crate::groups;
@@ -29,7 +31,9 @@ pub(crate) async fn page(session: &mut Session, entity: &Entity, ask: &Search) -
         statement.push(&format!(" AND {expression} IS NOT NULL"));
     }
     if let Some(cursor) = &ask.cursor {
-        push_after(&mut statement, entity, &described, cursor)?;
+        let refused = || Failure::refused(BAD_CURSOR);
+        let place: Vec<Legacy> = serde_json::from_str(cursor).map_err(|_| refused())?;
+        push_after(&mut statement, &plan.relation, &described.record, &plan.spec.key, place).ok_or_else(refused)?;
     }
     let order: Vec<String> =
         plan.spec.key.iter().map(|source| plan.relation.expression(session.dialect, source.as_str())).collect();
@@ -87,20 +91,24 @@ fn push_condition(statement: &mut Statement, relation: &Relation, condition: &Co
     true
 }
 
-/// Adds ` AND (a > ? OR (a = ? AND b > ?))`: what comes after the cursor.
-fn push_after(statement: &mut Statement, entity: &Entity, described: &Described, cursor: &str) -> Result<(), Failure> {
-    let plan = &entity.plan;
+/// Adds ` AND (a > ? OR (a = ? AND b > ?))`: what comes after a place in an order. `None` when the values are none of
+/// such a place.
+pub(crate) fn push_after(
+    statement: &mut Statement,
+    relation: &Relation,
+    columns: &HashMap<Source, Column>,
+    order: &[Source],
+    place: Vec<Legacy>,
+) -> Option<()> {
     let dialect = statement.dialect;
-    let refused = || Failure::refused(BAD_CURSOR);
-    let values: Vec<Legacy> = serde_json::from_str(cursor).map_err(|_| refused())?;
-    if values.len() != plan.spec.key.len() || values.is_empty() {
-        return Err(refused());
+    if place.len() != order.len() || place.is_empty() {
+        return None;
     }
-    let mut terms = Vec::with_capacity(values.len());
-    for (source, value) in plan.spec.key.iter().zip(values) {
-        let column = column(&described.record, source)?;
-        let param = column.returned(value).and_then(|value| column.compared(dialect, &value)).ok_or_else(refused)?;
-        terms.push((plan.relation.expression(dialect, source.as_str()), column, param));
+    let mut terms = Vec::with_capacity(place.len());
+    for (source, value) in order.iter().zip(place) {
+        let column = columns.get(source)?;
+        let param = column.returned(value).and_then(|value| column.compared(dialect, &value))?;
+        terms.push((relation.expression(dialect, source.as_str()), column, param));
     }
     statement.push(" AND (");
     for last in 0..terms.len() {
@@ -114,7 +122,7 @@ fn push_after(statement: &mut Statement, entity: &Entity, described: &Described,
         statement.push(")");
     }
     statement.push(")");
-    Ok(())
+    Some(())
 }
 
 const BAD_CURSOR: &str = "the cursor is none of this search's";

@@ -127,7 +127,7 @@ fn response(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Byt
     response
 }
 
-fn put_caching(headers: &mut HeaderMap) {
+pub(crate) fn put_caching(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Accept, Authorization, Rabita-Purpose"));
 }

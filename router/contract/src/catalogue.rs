@@ -4,6 +4,7 @@
 //! caller may see. The schema's own name (`person/v1`) works too as long as all of the caller's entities of that
 //! schema are cut alike; where they are not it names nothing, since there is no one document to show.
 
+use rabita_model::Operation;
 use rabita_model::catalogue::{Catalogue, Entry};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,15 @@ use serde_json::{Map, Value, json};
 #[must_use]
 pub fn catalogue(catalogue: &Catalogue) -> Value {
     let entities: Vec<Value> = catalogue.entities.iter().map(linked).collect();
-    json!({ "system": catalogue.system, "entities": entities, "links": { "openapi": "/bus/openapi.json", "schemas": "/bus/schemas" } })
+    let mut links = json!({ "openapi": "/bus/openapi.json", "asyncapi": "/bus/asyncapi.json", "schemas": "/bus/schemas" });
+    if catalogue.entities.iter().any(changes) {
+        links["updates"] = "/bus/updates".into();
+    }
+    if catalogue.entities.iter().any(|entry| entry.events.is_some()) {
+        links["events"] = "/bus/events".into();
+        links["subscriptions"] = "/bus/subscriptions".into();
+    }
+    json!({ "system": catalogue.system, "entities": entities, "links": links })
 }
 
 /// The schemas there are, with their addresses.
@@ -43,13 +52,23 @@ pub(crate) fn address(entry: &Entry) -> String {
     format!("{}/{}/{}", entry.registry, entry.version, entry.entity)
 }
 
+/// Whether any of the entity's records may be changed.
+pub(crate) fn changes(entry: &Entry) -> bool {
+    entry.operations.iter().any(|operation| operation.is_change())
+}
+
 fn linked(entry: &Entry) -> Value {
     let address = address(entry);
     let mut links = Map::new();
     if entry.identifiers_in_url {
         links.insert("records".into(), format!("/api/{address}").into());
     }
-    links.insert("query".into(), format!("/api/{address}/query").into());
+    if entry.operations.iter().any(|operation| matches!(operation, Operation::Read | Operation::Search)) {
+        links.insert("query".into(), format!("/api/{address}/query").into());
+    }
+    if changes(entry) {
+        links.insert("change".into(), format!("/api/{address}/change").into());
+    }
     links.insert("schema".into(), format!("/bus/schemas/{address}").into());
     let mut value = serde_json::to_value(entry).expect("an entry's names are text");
     value["links"] = Value::Object(links);

@@ -1,4 +1,7 @@
 //! Entity tags and `If-None-Match` (RFC 9110, 8.8.3 and 13.1.2).
+//!
+//! The tag of a record that can be changed has two parts: the digest of what was answered, which `If-None-Match` is for,
+//! and the registry's version of the record, sealed, which `If-Match` is for. They are joined by a `-`.
 
 use http::HeaderMap;
 use http::header::{HeaderValue, IF_NONE_MATCH};
@@ -11,15 +14,32 @@ impl ETag {
     /// The tag of a representation with this digest: 16 bytes of it are enough to tell versions apart.
     #[must_use]
     pub fn of(digest: &[u8]) -> Self {
+        Self::with_version(digest, "")
+    }
+
+    /// The tag of a representation with this digest, of a record at this version. The version is sealed text of visible
+    /// ASCII characters; a `"` or anything else in it would break the tag, and then it is left out.
+    #[must_use]
+    pub fn with_version(digest: &[u8], sealed: &str) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = Vec::with_capacity(34);
+        let mut text = Vec::with_capacity(35 + sealed.len());
         text.push(b'"');
         for byte in digest.iter().take(16) {
             text.push(DIGITS[usize::from(byte >> 4)]);
             text.push(DIGITS[usize::from(byte & 15)]);
         }
+        if !sealed.is_empty() && sealed.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+            text.push(b'-');
+            text.extend_from_slice(sealed.as_bytes());
+        }
         text.push(b'"');
-        Self(HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).expect("hexadecimal digits in quotes are a header value"))
+        Self(HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).expect("visible ASCII characters are a header value"))
+    }
+
+    /// The sealed version in a tag without its quotes, as [`rabita_model::IfMatch::Tag`] has it.
+    #[must_use]
+    pub fn version(tag: &str) -> Option<&str> {
+        tag.split_once('-').map(|(_, sealed)| sealed).filter(|sealed| !sealed.is_empty())
     }
 
     /// As `ETag` has it.

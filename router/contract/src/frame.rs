@@ -4,6 +4,8 @@
 //! - `Server-Timing`: `bus;dur=` and, where a registry was asked, `registry;dur=`, in milliseconds.
 //! - `Age` when the answer is the cache's; `Rabita-Stale: true` when it is older than it should be because the
 //!   registry can't be reached; `Rabita-Observed: n` when n faults of the registry were let through in `observe` mode.
+//! - `Rabita-Update`: the update's id, wherever the request was a change that was accepted; `Idempotency-Replayed: true`
+//!   when it was accepted under the same key before.
 //! - `RateLimit-Policy` and `RateLimit`, one item for each limit, as structured fields of the IETF draft
 //!   `ratelimit-headers`.
 //!
@@ -16,12 +18,14 @@ use bytes::Bytes;
 use http::header::{AGE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use rabita_model::ExchangeId;
+use rabita_model::{ExchangeId, UpdateId};
 
 use crate::conditional::IfNoneMatch;
 use crate::request::allowed;
 
 const EXCHANGE: HeaderName = HeaderName::from_static("rabita-exchange");
+const UPDATE: HeaderName = HeaderName::from_static("rabita-update");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const STALE: HeaderName = HeaderName::from_static("rabita-stale");
 const OBSERVED: HeaderName = HeaderName::from_static("rabita-observed");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -37,6 +41,8 @@ pub struct Asked {
     pub if_none_match: IfNoneMatch,
     /// The methods that the path serves, for `Allow`.
     pub allow: &'static str,
+    /// The body was to be a patch, for `Accept-Patch`.
+    pub is_patch: bool,
 }
 
 impl Asked {
@@ -48,8 +54,9 @@ impl Asked {
         Self {
             head_only,
             if_none_match: if is_read { IfNoneMatch::of(&head.headers) } else { IfNoneMatch::Absent },
-            // Wherever these two are refused there is no path at all.
-            allow: if is_read { "" } else { allowed(head.uri.path()) },
+            // Where an entity is asked for, these two are always served.
+            allow: if is_read && !head.uri.path().starts_with("/bus/") { "" } else { allowed(head.uri.path()) },
+            is_patch: head.method == Method::PATCH,
         }
     }
 }
@@ -68,6 +75,10 @@ pub struct Frame<'a> {
     pub is_stale: bool,
     /// How many faults of the registry were let through.
     pub observed: usize,
+    /// The update that the request made or repeats, or that it asks about.
+    pub update: Option<UpdateId>,
+    /// The update was accepted under the same idempotency key before.
+    pub is_replayed: bool,
     /// Where the caller stands with its limits.
     pub limits: &'a [RateLimit<'a>],
 }
@@ -91,7 +102,17 @@ impl Frame<'_> {
     /// A frame with nothing but the exchange.
     #[must_use]
     pub const fn new(exchange: ExchangeId) -> Self {
-        Self { exchange, bus: Duration::ZERO, registry: None, age: None, is_stale: false, observed: 0, limits: &[] }
+        Self {
+            exchange,
+            bus: Duration::ZERO,
+            registry: None,
+            age: None,
+            is_stale: false,
+            observed: 0,
+            update: None,
+            is_replayed: false,
+            limits: &[],
+        }
     }
 
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
@@ -99,6 +120,7 @@ impl Frame<'_> {
         let mut line = Line(String::with_capacity(224));
         let exchange = line.write(format_args!("{}", self.exchange));
         let timing = line.timing(self.bus, self.registry);
+        let update = self.update.map(|update| line.write(format_args!("{update}")));
         let age = self.age.map(|age| line.write(format_args!("{}", age.as_secs())));
         let observed = (self.observed > 0).then(|| line.write(format_args!("{}", self.observed)));
         let limits = (!self.limits.is_empty()).then(|| (line.policies(self.limits), line.standing(self.limits)));
@@ -111,6 +133,9 @@ impl Frame<'_> {
         };
         insert(EXCHANGE, exchange);
         insert(SERVER_TIMING, timing);
+        if let Some(update) = update {
+            insert(UPDATE, update);
+        }
         if let Some(age) = age {
             insert(AGE, age);
         }
@@ -120,6 +145,9 @@ impl Frame<'_> {
         if let Some((policies, standing)) = limits {
             insert(RATE_LIMIT_POLICY, policies);
             insert(RATE_LIMIT, standing);
+        }
+        if self.is_replayed {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
         }
         if self.is_stale {
             headers.insert(STALE, HeaderValue::from_static("true"));

@@ -1,23 +1,28 @@
-//! The contract over HTTP, as pure functions: requests in, answers and problems out, OpenAPI and catalogue.
+//! The contract over HTTP, as pure functions: requests in, answers, events and problems out, OpenAPI, AsyncAPI and
+//! catalogue.
 //!
 //! The server reads a request's head and body and hands them over; what comes back is a [`Route`] with an
 //! [`rabita_model::Ask`], or a refusal with all that is wrong. On the way out, [`Body`] and [`respond`] make the
-//! answer and [`problem`] the RFC 9457 problem. Beside the server, this is the only place that knows statuses and
-//! headers.
+//! answer, [`change_answer`] that to a change, and [`problem`](mod@problem) the RFC 9457 problem. Beside the server, this
+//! is the only place that knows statuses and headers.
 //!
 //! It opens no socket, reads no clock, draws no random number, and knows neither connectors nor grants: whether a
 //! name means anything, and to whom, is for the core to say.
 //!
-//! Start with [`request`], then [`answer`] and [`problem`](mod@problem); [`openapi`] describes what these three do.
+//! Start with [`request`], then [`answer`], [`update`], [`event`] and [`problem`](mod@problem); [`openapi`] and
+//! [`asyncapi`] describe what these do.
 
 pub mod request;
 
 pub mod answer;
 pub mod conditional;
+pub mod event;
 pub mod frame;
 pub mod problem;
 pub mod trace;
+pub mod update;
 
+pub mod asyncapi;
 pub mod catalogue;
 pub mod openapi;
 
@@ -27,5 +32,6 @@ pub use answer::{Body, binary_head, respond};
 pub use conditional::ETag;
 pub use frame::{Asked, Frame, RateLimit};
 pub use problem::{problem, status};
-pub use request::{Route, parse, wants_body};
+pub use request::{EventsQuery, NewSubscription, Route, UpdatesQuery, parse, wants_body};
 pub use trace::TraceParent;
+pub use update::{ChangeTerms, change_answer};

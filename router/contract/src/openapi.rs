@@ -6,13 +6,18 @@
 //!   several records by `key`, unless the key is composite (clients encode the comma): `POST .../query` has all forms.
 //! - A record's schema is the entity's, cut down to the permitted fields; `fields=` narrows an answer further, which
 //!   no schema can say. What the entity's document keeps in `$defs` becomes a component of its own.
+//! - A change is described where it is permitted, with the fields that may be written. What it answers by itself is an
+//!   update's document; an action may have an answer of its own.
 //! - `operationId`s are unique: a name that would stand twice gets a number.
 //! - Every operation lists the problems that it can meet, by status; each says which codes come with it.
 
+mod bus;
+mod changes;
 mod components;
-mod names;
+pub(crate) mod names;
 mod operations;
-mod schema;
+pub(crate) mod patch;
+pub(crate) mod schema;
 
 use rabita_model::catalogue::Catalogue;
 use serde_json::{Map, Value, json};
@@ -35,7 +40,7 @@ pub fn openapi(catalogue: &Catalogue, version: &str) -> Value {
     if !tags.iter().any(|tag| tag["name"] == components::BUS_TAG) {
         tags.push(json!({ "name": components::BUS_TAG, "description": "The bus itself: what this system may see and call" }));
     }
-    components::bus_paths(&mut document);
+    bus::describe(catalogue, &mut document);
     let mut whole = json!({
         "openapi": "3.1.0",
         "info": {

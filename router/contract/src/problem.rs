@@ -8,15 +8,20 @@
 //! Problems are `no-store`. The media type is `application/problem+json` whatever `Accept` says: a caller that takes
 //! nothing else is better told than left without a word.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
-use rabita_model::{Blame, Code, Fault, Refusal, Retry};
+use rabita_model::update::Told;
+use rabita_model::{Blame, Code, Conclusion, Fault, Refusal, Retry};
 use serde::{Serialize, Serializer};
 
 use crate::answer::{serialised, whole};
+use crate::request::PATCH_TYPES;
 use crate::{Asked, Frame};
+
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// What `type` of a problem begins with; the code follows.
 pub(crate) const TYPE: &str = "urn:rabita:problem:";
@@ -25,31 +30,63 @@ pub(crate) const TYPE: &str = "urn:rabita:problem:";
 #[must_use]
 pub const fn status(code: Code) -> StatusCode {
     match code {
-        Code::MalformedRequest | Code::IdentifierInUrl | Code::CursorInvalid => StatusCode::BAD_REQUEST,
+        Code::MalformedRequest | Code::IdentifierInUrl | Code::CursorInvalid | Code::IdempotencyKeyMissing => {
+            StatusCode::BAD_REQUEST
+        }
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::NotPermitted | Code::FieldNotPermitted | Code::PurposeMissing | Code::PurposeNotPermitted | Code::GrantExpired => {
             StatusCode::FORBIDDEN
         }
-        Code::RouteAbsent | Code::RecordAbsent => StatusCode::NOT_FOUND,
+        Code::RouteAbsent | Code::RecordAbsent | Code::UpdateAbsent | Code::SubscriptionAbsent => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        Code::RecordExists | Code::UpdateDiscarded => StatusCode::CONFLICT,
+        Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Code::InvalidRequest | Code::RegistryRefused => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::InvalidRequest | Code::RegistryRefused | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::RegistryBrokeContract => StatusCode::BAD_GATEWAY,
-        Code::RegistryUnavailable | Code::RegistryCircuitOpen | Code::RegistryBusy | Code::BusOverloaded | Code::BusStopping => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        Code::RegistryTimeout => StatusCode::GATEWAY_TIMEOUT,
+        Code::RegistryUnavailable
+        | Code::RegistryCircuitOpen
+        | Code::RegistryBusy
+        | Code::UpdateBehind
+        | Code::JournalUnavailable
+        | Code::BusOverloaded
+        | Code::BusStopping => StatusCode::SERVICE_UNAVAILABLE,
+        Code::RegistryTimeout | Code::UpdateExpired | Code::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
 /// The response that says no.
 #[must_use]
 pub fn problem(refusal: &Refusal, asked: &Asked, frame: &Frame<'_>) -> Response<bytes::Bytes> {
-    let code = refusal.code;
+    let errors = refusal.faults.iter().map(Error::of).collect();
+    refused(refusal.code, refusal.reason.as_deref(), errors, refusal.retry_after, asked, frame)
+}
+
+/// The response that tells how a change ended that was not applied. Pointers of its faults lead into the record, which
+/// stands `within` the request's body.
+pub(crate) fn concluded(
+    code: Code,
+    conclusion: &Conclusion,
+    within: &str,
+    asked: &Asked,
+    frame: &Frame<'_>,
+) -> Response<bytes::Bytes> {
+    let errors = conclusion.faults.iter().map(|told| Error::told(told, within)).collect();
+    refused(code, conclusion.reason.as_deref(), errors, None, asked, frame)
+}
+
+fn refused(
+    code: Code,
+    reason: Option<&str>,
+    errors: Vec<Error<'_>>,
+    retry_after: Option<Duration>,
+    asked: &Asked,
+    frame: &Frame<'_>,
+) -> Response<bytes::Bytes> {
     let mut headers = HeaderMap::with_capacity(16);
     frame.put(&mut headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -63,20 +100,25 @@ pub fn problem(refusal: &Refusal, asked: &Asked, frame: &Frame<'_>) -> Response<
             headers.insert(ALLOW, HeaderValue::from_static(asked.allow));
         }
         Code::MediaTypeUnsupported => {
-            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            let (name, types) = match asked.is_patch {
+                // RFC 5789, 2.2.
+                true => (ACCEPT_PATCH, HeaderValue::try_from(PATCH_TYPES.join(", ")).expect("media types are a header value")),
+                false => (ACCEPT, HeaderValue::from_static("application/json")),
+            };
+            headers.insert(name, types);
         }
         _ => {}
     }
-    if let Some(seconds) = retry_after(refusal) {
+    if let Some(seconds) = wait_s(code, retry_after) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    whole(status(code), headers, serialised(&Problem::of(refusal, frame)), asked)
+    whole(status(code), headers, serialised(&Problem::of(code, reason, errors, frame)), asked)
 }
 
 /// Whole seconds, rounded up, so that a caller which obeys does not come too early.
-fn retry_after(refusal: &Refusal) -> Option<u64> {
-    let waits = status(refusal.code) == StatusCode::SERVICE_UNAVAILABLE || refusal.code.retry() == Retry::After;
-    let wait = refusal.retry_after.or(waits.then_some(Duration::from_secs(1)))?;
+fn wait_s(code: Code, known: Option<Duration>) -> Option<u64> {
+    let waits = status(code) == StatusCode::SERVICE_UNAVAILABLE || code.retry() == Retry::After;
+    let wait = known.or(waits.then_some(Duration::from_secs(1)))?;
     Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
 }
 
@@ -97,20 +139,20 @@ struct Problem<'a> {
     errors: Vec<Error<'a>>,
 }
 
+/// One thing that is wrong, as callers see it.
 #[derive(Serialize)]
-struct Error<'a> {
+pub(crate) struct Error<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pointer: Option<&'a str>,
+    pointer: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<&'a str>,
-    code: &'static str,
+    code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
 
 impl<'a> Problem<'a> {
-    fn of(refusal: &'a Refusal, frame: &Frame<'_>) -> Self {
-        let code = refusal.code;
+    fn of(code: Code, reason: Option<&'a str>, errors: Vec<Error<'a>>, frame: &Frame<'_>) -> Self {
         let quotes_nothing = code != Code::RegistryBrokeContract;
         Self {
             kind: code,
@@ -120,20 +162,34 @@ impl<'a> Problem<'a> {
             blame: code.blame(),
             retry: code.retry(),
             exchange: frame.exchange,
-            reason: refusal.reason.as_deref(),
-            errors: refusal.faults.iter().map(|fault| Error::of(fault, quotes_nothing)).collect(),
+            reason,
+            errors: errors.into_iter().map(|error| if quotes_nothing { error } else { error.without_message() }).collect(),
         }
     }
 }
 
 impl<'a> Error<'a> {
-    fn of(fault: &'a Fault, with_message: bool) -> Self {
+    fn of(fault: &'a Fault) -> Self {
         Self {
-            pointer: fault.parameter.is_none().then_some(fault.pointer.as_str()),
+            pointer: fault.parameter.is_none().then_some(Cow::Borrowed(fault.pointer.as_str())),
             parameter: fault.parameter.as_deref(),
             code: fault.code,
-            message: with_message.then_some(fault.message.as_str()),
+            message: Some(fault.message.as_str()),
         }
+    }
+
+    /// A fault of a change that was accepted, with its place `within` a body.
+    pub(crate) fn told(told: &'a Told, within: &str) -> Self {
+        let pointer = if within.is_empty() {
+            Cow::Borrowed(told.pointer.as_str())
+        } else {
+            Cow::Owned(format!("{within}{}", told.pointer))
+        };
+        Self { pointer: Some(pointer), parameter: None, code: &told.code, message: Some(&told.message) }
+    }
+
+    pub(crate) fn without_message(self) -> Self {
+        Self { message: None, ..self }
     }
 }
 

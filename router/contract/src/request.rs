@@ -6,7 +6,15 @@
 //! | `GET /api/{registry}/v{n}/{entity}/{key}/{field}` | a binary field |
 //! | `GET /api/{registry}/v{n}/{entity}?...` | a search, or several records by `key` |
 //! | `POST /api/{registry}/v{n}/{entity}/query` | any of these with its arguments in the body |
-//! | `GET /bus/catalogue`, `/bus/openapi.json`, `/bus/schemas`, `/bus/schemas/{name}` | what the caller may see |
+//! | `POST /api/{registry}/v{n}/{entity}` | a new record |
+//! | `PUT`, `PATCH`, `DELETE /api/{registry}/v{n}/{entity}/{key}` | a record replaced, changed in part, ended |
+//! | `POST /api/{registry}/v{n}/{entity}/{key}/{action}` | a named action on a record |
+//! | `POST /api/{registry}/v{n}/{entity}/change` | any of these with its key in the body |
+//! | `GET /bus/catalogue`, `/bus/openapi.json`, `/bus/asyncapi.json`, `/bus/schemas`, `/bus/schemas/{name}` | what the caller may see |
+//! | `GET /bus/updates`, `/bus/updates/{id}` | the caller's own changes, and how they stand |
+//! | `GET /bus/events` | events as they happen |
+//! | `GET`, `POST /bus/subscriptions`; `GET`, `DELETE /bus/subscriptions/{id}` | where events are sent |
+//! | `GET /bus/subscriptions/{id}/dead`, `POST /bus/subscriptions/{id}/replay` | what could not be sent, and once more |
 //!
 //! `HEAD` stands wherever `GET` does. Decisions that this module makes:
 //!
@@ -15,39 +23,48 @@
 //!   a well-formed name means anything is answered by the core, as `not_permitted`, the same as for no grant.
 //! - **Keys.** The values of a composite key are joined by `,` in the order of the manifest, each percent-encoded; a
 //!   comma within a value is written `%2C`. In the query, `key` follows the same rule, so a client that encodes all
-//!   commas sends composite keys in the body instead. A key may be `query`: only the method tells it from the call.
+//!   commas sends composite keys in the body instead. A key may be `query` or `change`: only `POST` makes them calls.
 //! - **The query.** Form encoding: `+` is a blank. `limit`, `cursor`, `fields` and `key` are the bus's own; a contract
 //!   field of such a name is filtered with `limit[equals]=`. Everything else is a filter. `key` goes with `fields`
 //!   alone, and answers several records even if given once.
 //! - **The body** of a query has exactly one of `key`, `keys` and `where`. A member that stands twice, at any depth,
 //!   is refused: two readers of the same body could otherwise see two different requests. So is a whole number that
 //!   can't be held exactly. `POST .../query` takes no parameters in the URL.
+//! - **Changes.** What has to go with one stands in headers: `Idempotency-Key`, and where wanted `If-Match`, `Prefer`,
+//!   `Rabita-Apply-Until`. A refusal for want of a key has the other faults with it. A merge patch that names no field
+//!   is refused. A patch of another media type is not taken for a merge patch.
 //! - **Faults.** All are told at once, and none repeats a value. A name is repeated only where it has the form of a
 //!   field name.
 //! - **Headers.** `Rabita-User` and `Rabita-Case` hold 1 to 200 visible characters or blanks between them, in ASCII,
 //!   UTF-8, or as `UTF-8''percent-encoded` (RFC 8187), since many clients can send nothing but ASCII.
 
 mod body;
+mod bus;
+mod change;
 mod headers;
 mod json;
 mod path;
 mod query;
+mod submission;
 
 use http::request::Parts;
 use http::{Method, Uri};
 use rabita_model::ask::Key;
-use rabita_model::{Ask, Code, Fault, FieldName, Refusal, Target, Want};
+use rabita_model::{Ask, Code, Fault, FieldName, Refusal, SubscriptionId, Target, UpdateId, Want};
 use serde_json::Value;
 
-use path::{Path, Rest};
+use path::{CallWord, Path, Rest};
+use submission::Terms;
 
+pub use bus::{EventsQuery, NewSubscription, UpdatesQuery};
+pub(crate) use headers::PATCH_TYPES;
 pub(crate) use query::parameter_name;
 pub use query::{PARAMETERS, encode_key, filters_to_query};
 
 /// What is asked of the bus.
 #[derive(Debug, Clone)]
 pub enum Route {
-    /// Something of an entity.
+    /// Something of an entity, or a change of one of its records.
     Entity(Ask),
     /// `/bus/catalogue`.
     Catalogue,
@@ -55,6 +72,26 @@ pub enum Route {
     OpenApi,
     /// `/bus/schemas`, or one of them by its name.
     Schemas(Option<String>),
+    /// `/bus/asyncapi.json`.
+    AsyncApi,
+    /// `/bus/updates`.
+    Updates(UpdatesQuery),
+    /// `/bus/updates/{id}`.
+    Update(UpdateId),
+    /// `/bus/events`.
+    Events(EventsQuery),
+    /// `GET /bus/subscriptions`.
+    Subscriptions,
+    /// `POST /bus/subscriptions`.
+    SubscriptionCreate(NewSubscription),
+    /// `GET /bus/subscriptions/{id}`.
+    Subscription(SubscriptionId),
+    /// `DELETE /bus/subscriptions/{id}`.
+    SubscriptionDelete(SubscriptionId),
+    /// `GET /bus/subscriptions/{id}/dead`.
+    DeadLetters(SubscriptionId),
+    /// `POST /bus/subscriptions/{id}/replay`.
+    Replay(SubscriptionId),
 }
 
 /// Reads a request. `body` is the whole body where [`wants_body`] says so, already held to its limit, else empty.
@@ -67,18 +104,41 @@ pub fn parse(head: &Parts, body: &[u8]) -> Result<Route, Refusal> {
         return Err(Code::MethodNotAllowed.into());
     }
     headers::accepts(&head.headers, path.media_types())?;
-    match path {
-        Path::Catalogue => without_parameters(&head.uri).map(|()| Route::Catalogue),
-        Path::OpenApi => without_parameters(&head.uri).map(|()| Route::OpenApi),
-        Path::Schemas(name) => without_parameters(&head.uri).map(|()| Route::Schemas(name)),
-        Path::Entity(target, rest) => entity(head, body, target, rest).map(Route::Entity),
-    }
+    let route = match path {
+        Path::Entity(target, rest) if is_read(&head.method, &rest) => return read(head, body, target, rest).map(Route::Entity),
+        Path::Entity(target, rest) => return change(head, body, target, rest).map(Route::Entity),
+        Path::Updates => return bus::updates(&head.uri).map(Route::Updates),
+        Path::Events => return bus::events(&head.uri, &head.headers).map(Route::Events),
+        Path::Subscriptions if head.method == Method::POST => {
+            headers::content_type(&head.headers)?;
+            Route::SubscriptionCreate(bus::subscription(&head.headers, body)?)
+        }
+        Path::Catalogue => Route::Catalogue,
+        Path::OpenApi => Route::OpenApi,
+        Path::AsyncApi => Route::AsyncApi,
+        Path::Schemas(name) => Route::Schemas(name),
+        Path::Update(id) => Route::Update(id),
+        Path::Subscriptions => Route::Subscriptions,
+        Path::Subscription(id) if head.method == Method::DELETE => Route::SubscriptionDelete(id),
+        Path::Subscription(id) => Route::Subscription(id),
+        Path::DeadLetters(id) => Route::DeadLetters(id),
+        Path::Replay(id) => Route::Replay(id),
+    };
+    without_parameters(&head.uri).map(|()| route)
 }
 
 /// Whether the request's body has to be read.
 #[must_use]
 pub fn wants_body(head: &Parts) -> bool {
-    head.method == Method::POST && matches!(Path::parse(head.uri.path()), Ok(Path::Entity(_, rest)) if rest.is_query())
+    Path::parse(head.uri.path()).is_ok_and(|path| path.takes_body(&head.method))
+}
+
+fn is_read(method: &Method, rest: &Rest) -> bool {
+    match *method {
+        Method::GET | Method::HEAD => true,
+        Method::POST => rest.call() == Some(CallWord::Query),
+        _ => false,
+    }
 }
 
 /// The methods that a path serves, for `Allow`; empty where it serves nothing.
@@ -93,14 +153,12 @@ struct Wish {
     in_url: bool,
 }
 
-fn entity(head: &Parts, body: &[u8], target: Target, rest: Rest) -> Result<Ask, Refusal> {
+fn read(head: &Parts, body: &[u8], target: Target, rest: Rest) -> Result<Ask, Refusal> {
     let mut faults = Vec::new();
     let words = headers::words(&head.headers, &mut faults);
     let wish = if head.method == Method::POST {
         headers::content_type(&head.headers)?;
-        if let Err(refusal) = without_parameters(&head.uri) {
-            faults.extend(refusal.faults);
-        }
+        refuse_parameters(&head.uri, &mut faults);
         body::parse(body, &mut faults)?
     } else {
         let pairs = query::pairs(head.uri.query().unwrap_or_default())?;
@@ -115,8 +173,28 @@ fn entity(head: &Parts, body: &[u8], target: Target, rest: Rest) -> Result<Ask, 
             let headers::Words { purpose, user, case } = words;
             Ok(Ask { target, want, fields, purpose, user, case, in_url })
         }
-        _ => Err(Refusal::with_faults(Code::InvalidRequest, faults)),
+        _ => Err(invalid(faults)),
     }
+}
+
+fn change(head: &Parts, body: &[u8], target: Target, rest: Rest) -> Result<Ask, Refusal> {
+    let mut faults = Vec::new();
+    let words = headers::words(&head.headers, &mut faults);
+    let terms = Terms::of(&head.headers, &mut faults);
+    match head.method {
+        Method::PATCH => headers::patch_type(&head.headers)?,
+        Method::POST | Method::PUT if !body.is_empty() => headers::content_type(&head.headers)?,
+        _ => {}
+    }
+    refuse_parameters(&head.uri, &mut faults);
+    let by_body = head.method == Method::POST && rest.call() == Some(CallWord::Change);
+    let in_url = !by_body && !matches!(rest, Rest::Collection);
+    let found =
+        if by_body { change::by_body(body, &mut faults)? } else { change::by_url(&head.method, rest, body, &mut faults)? };
+    let submission = terms.submission(found, faults)?;
+    headers::accepts(&head.headers, &["application/json"])?;
+    let headers::Words { purpose, user, case } = words;
+    Ok(Ask { target, want: Want::Change(Box::new(submission)), fields: None, purpose, user, case, in_url })
 }
 
 fn from_url(rest: Rest, pairs: &[query::Pair<'_>], faults: &mut Vec<Fault>) -> Option<Wish> {
@@ -127,7 +205,7 @@ fn from_url(rest: Rest, pairs: &[query::Pair<'_>], faults: &mut Vec<Fault>) -> O
             let key = checked(key, faults)?;
             Some(Wish { want: Want::Read { key }, fields, in_url: true })
         }
-        Rest::Binary(key, field) => {
+        Rest::Within(key, field) => {
             query::nothing(pairs, faults);
             let key = checked(key, faults)?;
             Some(Wish { want: Want::Binary { key, field }, fields: None, in_url: true })
@@ -159,7 +237,17 @@ fn without_parameters(uri: &Uri) -> Result<(), Refusal> {
     let pairs = query::pairs(uri.query().unwrap_or_default())?;
     let mut faults = Vec::new();
     query::nothing(&pairs, &mut faults);
-    if faults.is_empty() { Ok(()) } else { Err(Refusal::with_faults(Code::InvalidRequest, faults)) }
+    if faults.is_empty() { Ok(()) } else { Err(invalid(faults)) }
+}
+
+fn refuse_parameters(uri: &Uri, faults: &mut Vec<Fault>) {
+    if let Err(refusal) = without_parameters(uri) {
+        faults.extend(refusal.faults);
+    }
+}
+
+fn invalid(faults: Vec<Fault>) -> Refusal {
+    Refusal::with_faults(Code::InvalidRequest, faults)
 }
 
 /// The fields that are asked for: names in their form, each once.

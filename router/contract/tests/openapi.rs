@@ -7,7 +7,7 @@ mod sample;
 
 use std::collections::BTreeSet;
 
-use rabita_contract::{catalogue, openapi};
+use rabita_contract::{asyncapi, catalogue, openapi};
 use rabita_model::catalogue::Catalogue;
 use serde_json::Value;
 
@@ -21,17 +21,35 @@ fn describes_exactly_what_the_system_may_call() {
         "/api/population/v1/persons/{pin}",
         "/api/population/v1/persons/{pin}/photo",
         "/api/population/v1/persons/query",
+        "/api/population/v1/persons/{pin}/restore",
+        "/api/population/v1/persons/{pin}/revoke",
+        "/api/population/v1/persons/change",
         "/api/land/v1/parcels/{district},{number}",
         "/api/land/v1/parcels/query",
         "/api/business/v1/companies",
         "/api/business/v1/companies/{id}",
         "/api/business/v1/companies/query",
-        "/api/health/v1/patients/query",
+        "/api/business/v1/companies/change",
+        "/api/health/v1/patients",
+        "/api/health/v1/patients/change",
         "/bus/catalogue",
         "/bus/openapi.json",
+        "/bus/asyncapi.json",
         "/bus/schemas",
         "/bus/schemas/{registry}/{version}/{entity}",
+        "/bus/updates",
+        "/bus/updates/{id}",
+        "/bus/events",
+        "/bus/subscriptions",
+        "/bus/subscriptions/{id}",
+        "/bus/subscriptions/{id}/dead",
+        "/bus/subscriptions/{id}/replay",
     ];
+    let methods =
+        |path: &str| -> Vec<&str> { document["paths"][path].as_object().expect("a path").keys().map(String::as_str).collect() };
+    assert_eq!(methods("/api/population/v1/persons/{pin}"), ["get", "patch"]);
+    assert_eq!(methods("/api/business/v1/companies/{id}"), ["get", "put", "delete"]);
+    assert_eq!(methods("/api/health/v1/patients"), ["post"]);
     assert_eq!(paths, expected);
 }
 
@@ -41,6 +59,31 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
     let some = |range: std::ops::Range<usize>| Catalogue { entities: whole.entities[range].to_vec(), ..whole.clone() };
     for catalogue in [some(0..0), some(0..1), some(1..2), some(3..4), whole.clone()] {
         complete(&openapi::openapi(&catalogue, "0.1.0"));
+    }
+}
+
+#[test]
+fn a_patch_may_leave_everything_out_and_a_whole_record_its_key() {
+    let document = openapi::openapi(&sample::catalogue(), "0.1.0");
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["PopulationV1PersonsPatch"].get("required"), None);
+    assert_eq!(schemas["PopulationV1PersonsPatchAddress"]["required"], serde_json::json!(["city"]), "a list is whole");
+    assert_eq!(schemas["PopulationV1PersonsPatchNamePatch"].get("required"), None);
+    assert_eq!(schemas["BusinessV1CompaniesWhole"]["required"], serde_json::json!([]));
+    let created = &document["paths"]["/api/business/v1/companies"]["post"]["requestBody"]["content"]["application/json"];
+    assert_eq!(created["schema"]["$ref"], "#/components/schemas/BusinessV1Companies");
+}
+
+#[test]
+fn the_events_of_each_followed_entity_are_described_as_stream_and_webhook() {
+    let document = asyncapi::asyncapi(&sample::catalogue(), "0.1.0");
+    golden::holds("asyncapi.json", &document);
+    let channels: Vec<&str> = document["channels"].as_object().expect("channels").keys().map(String::as_str).collect();
+    assert_eq!(channels, ["PopulationV1PersonsStream", "PopulationV1PersonsWebhook"]);
+    let mut references = BTreeSet::new();
+    collect(&document, &mut references);
+    for reference in references {
+        assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
     }
 }
 

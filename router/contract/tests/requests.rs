@@ -10,6 +10,7 @@ use rabita_model::{Ask, Code, Comparison, Fault, FieldName, Refusal, Want};
 use serde_json::{Value, json};
 use wire::{asked, get, head, post};
 
+const ID: &str = "01920f3c-7b2e-7d11-8a53-3f2b9a6c0d4e";
 const PERSONS: &str = "/api/population/v1/persons";
 
 fn faults(result: Result<Ask, Refusal>) -> Vec<(String, &'static str)> {
@@ -138,10 +139,17 @@ fn a_path_of_another_structure_is_absent() {
 #[test]
 fn a_method_that_a_path_does_not_serve_is_told_what_would_be() {
     for (method, path, allow) in [
-        ("POST", PERSONS.to_owned(), "GET, HEAD"),
-        ("DELETE", format!("{PERSONS}/A"), "GET, HEAD"),
-        ("PUT", format!("{PERSONS}/query"), "GET, HEAD, POST"),
+        ("PUT", PERSONS.to_owned(), "GET, HEAD, POST"),
+        ("POST", format!("{PERSONS}/A"), "GET, HEAD, PUT, PATCH, DELETE"),
+        ("OPTIONS", format!("{PERSONS}/query"), "GET, HEAD, POST, PUT, PATCH, DELETE"),
+        ("OPTIONS", format!("{PERSONS}/change"), "GET, HEAD, POST, PUT, PATCH, DELETE"),
+        ("DELETE", format!("{PERSONS}/A/photo"), "GET, HEAD, POST"),
+        ("POST", format!("{PERSONS}/A/name.family"), "GET, HEAD"),
         ("POST", "/bus/catalogue".to_owned(), "GET, HEAD"),
+        ("HEAD", "/bus/events".to_owned(), "GET"),
+        ("PUT", "/bus/subscriptions".to_owned(), "GET, HEAD, POST"),
+        ("GET", format!("/bus/subscriptions/{ID}/replay"), "POST"),
+        ("POST", format!("/bus/subscriptions/{ID}"), "GET, HEAD, DELETE"),
     ] {
         let head = head(method, &path, &[]);
         assert_eq!(parse(&head, b"").expect_err("a refusal").code, Code::MethodNotAllowed, "{method} {path}");
@@ -168,6 +176,7 @@ fn serves_the_bus_s_own_paths() {
         matches!(route("/bus/schemas/population/v1/persons"), Ok(Route::Schemas(Some(name))) if name == "population/v1/persons")
     );
     assert_eq!(route("/bus/catalogue?x=1").expect_err("a refusal").code, Code::InvalidRequest);
+    assert!(matches!(route("/bus/asyncapi.json"), Ok(Route::AsyncApi)));
 }
 
 #[test]

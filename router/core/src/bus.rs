@@ -2,6 +2,11 @@
 
 mod catalogue;
 mod deliver;
+mod events;
+mod submit;
+mod updates;
+
+pub use submit::refused;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,13 +14,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rabita_config::Country;
+use rabita_journal::Journal;
 use rabita_model::catalogue::Catalogue;
-use rabita_model::{Ask, ExchangeId, Operation, Refusal, RegistryId, SystemId, Target};
+use rabita_model::{Ask, Entry, ExchangeId, Operation, Refusal, RegistryId, SystemId, Target, UpdateId, Wait};
 use rabita_sdk::{BinaryStream, Connector, OpenError, Secrets};
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
+use crate::delivery::{self, Post};
 use crate::caller::{Callers, Evidence};
 use crate::health::{self, Health};
 use crate::limit::LimitState;
@@ -32,6 +40,16 @@ pub struct Bus {
     seal: Seal,
     clock: Arc<dyn Clock>,
     new_id: fn() -> ExchangeId,
+    journal: Option<Arc<dyn Journal>>,
+    waits: Waits,
+}
+
+/// How long callers wait for the outcome of a change.
+struct Waits {
+    /// Who says nothing.
+    unsaid: Duration,
+    /// Whoever waits longest.
+    max: Duration,
 }
 
 /// A request that was parsed, with what its transport knows of the caller.
@@ -59,6 +77,10 @@ pub struct Trail {
     /// Whether the target is of this configuration: names that callers make up without end must not become labels.
     pub is_known: bool,
     pub operation: Operation,
+    /// The update that a change made or repeats.
+    pub update: Option<UpdateId>,
+    /// The change was accepted under the same idempotency key before.
+    pub is_replayed: bool,
     /// How the system's limit stands.
     pub limit: Option<LimitState>,
     pub timing: Timing,
@@ -78,6 +100,8 @@ pub enum Answer {
         body: Arc<Body>,
         /// The sealed beginning of the next page.
         next: Option<String>,
+        /// The sealed version of the one record, where changes can depend on it.
+        version: Option<String>,
         /// How long ago the registry gave it, when it comes from memory.
         age: Option<Duration>,
         /// Whether it is past its time, and given because the registry failed.
@@ -87,6 +111,14 @@ pub enum Answer {
     },
     /// Bytes on their way.
     Binary { stream: BinaryStream, media_type: String },
+    /// A change that was accepted, and how it stands.
+    Change {
+        entry: Box<Entry>,
+        /// The key of the record that it made, where it may stand in a URL.
+        location: Option<Vec<Value>>,
+        /// How long its caller was ready to wait, cut down to what the node allows.
+        wait: Wait,
+    },
 }
 
 /// An answer in the contract's terms.
@@ -117,13 +149,14 @@ impl Bus {
         secrets: &dyn Secrets,
         clock: Arc<dyn Clock>,
         new_id: fn() -> ExchangeId,
+        journal: Option<Arc<dyn Journal>>,
     ) -> Result<Self, BusError> {
         let opened = join_all(country.registries.iter().map(|configured| async move {
             let connector = configured.kind.open(configured.plan.spec.clone(), secrets).await;
             connector.map_err(|source| BusError::Open { registry: configured.manifest.registry.clone(), source })
         }));
         let connectors = opened.await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Self::with_connectors(country, connectors, secrets, clock, new_id)
+        Self::with_connectors(country, connectors, secrets, clock, new_id, journal)
     }
 
     /// Puts the bus on connectors that are open already, one for each registry of the configuration, in its order.
@@ -136,10 +169,11 @@ impl Bus {
         secrets: &dyn Secrets,
         clock: Arc<dyn Clock>,
         new_id: fn() -> ExchangeId,
+        journal: Option<Arc<dyn Journal>>,
     ) -> Result<Self, BusError> {
         let configured = country.registries.iter().zip(connectors);
         let registries: Vec<_> =
-            configured.map(|(configured, connector)| Arc::new(Registry::new(configured, connector))).collect();
+            configured.map(|(configured, connector)| Arc::new(Registry::new(configured, connector, Arc::clone(&clock)))).collect();
         let mut entities = Entities::new();
         for registry in &registries {
             for entity in &registry.entities {
@@ -164,6 +198,11 @@ impl Bus {
             seal,
             clock,
             new_id,
+            journal,
+            waits: Waits {
+                unsaid: Duration::from_millis(country.node.limits.wait_ms),
+                max: Duration::from_millis(country.node.limits.wait_max_ms),
+            },
         })
     }
 
@@ -186,6 +225,19 @@ impl Bus {
             watches.spawn(health::watch(Arc::clone(registry), Arc::clone(&self.clock), self.new_id));
         }
         watches
+    }
+
+    /// Brings the journal's updates to the registries until told to stop, and then until what is under way has ended.
+    /// Dropped, it is as after a crash: the journal gives them again.
+    pub fn work(&self, stops: &CancellationToken) -> JoinSet<()> {
+        let mut work = JoinSet::new();
+        let Some(journal) = &self.journal else { return work };
+        for registry in self.registries.iter().filter(|registry| registry.has_changes()) {
+            let (registry, journal) = (Arc::clone(registry), Arc::clone(journal));
+            let post = Post { registry, journal, clock: Arc::clone(&self.clock), new_id: self.new_id };
+            work.spawn(delivery::run(post, stops.clone()));
+        }
+        work
     }
 
     /// How each registry is, as last heard.
@@ -239,6 +291,8 @@ impl Bus {
             is_known: self.has(&received.ask.target),
             target: received.ask.target.clone(),
             operation: received.ask.want.operation(),
+            update: None,
+            is_replayed: false,
             limit: None,
             timing: Timing::default(),
         };
@@ -259,6 +313,10 @@ impl Bus {
         }
         let permitted = self.grants.permit(&caller, ask, &self.entities, self.clock.today())?;
         let validated = Validated::of(permitted, &self.seal)?;
+        if validated.is_change() {
+            let system = caller.caller().id.clone();
+            return submit::submit(self, validated, system, id, traceparent, trail).await;
+        }
         deliver::deliver(validated, &self.seal, id, traceparent, &mut trail.timing).await
     }
 }

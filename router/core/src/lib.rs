@@ -4,27 +4,41 @@
 //! make it: [`stage::Authenticated`], [`stage::Permitted`], [`stage::Validated`]. Behind them stand a [`registry`] for
 //! each manifest, with its connector, bulkhead, breaker, memory and flights.
 //!
-//! Knows the sdk and the configuration; no connector kind, no HTTP, no environment. The day comes from a [`Clock`].
+//! A change leaves them for the journal ([`bus::Submitted`]), out of which [`delivery`] brings it to its registry.
+//!
+//! Knows the sdk, the configuration and the journal's interface; no connector kind, no journal engine, no HTTP, no
+//! environment. The time comes from a [`Clock`].
 
 pub mod bus;
+pub mod delivery;
 pub mod stage;
 
 pub mod breaker;
 pub mod caller;
+pub mod changing;
+pub mod detect;
+pub mod feed;
 pub mod flight;
 pub mod health;
 pub mod limit;
 pub mod memory;
 pub mod registry;
 pub mod seal;
+pub mod update;
+pub mod whole;
 
 pub use bus::{Answer, Body, Bus, Exchange, Received, Timing, Trail};
 pub use caller::Evidence;
 pub use health::Health;
 pub use limit::LimitState;
 
-/// What day it is. Only the binary reads the wall clock.
+/// What time it is. Only the binary reads the wall clock.
 pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> jiff::Timestamp;
+
     /// Today in UTC.
-    fn today(&self) -> jiff::civil::Date;
+    fn today(&self) -> jiff::civil::Date {
+        jiff::tz::TimeZone::UTC.to_datetime(self.now()).date()
+    }
 }

@@ -35,6 +35,11 @@ impl Memory {
         Some(Remembered { fetched, age, is_fresh: age < self.fresh })
     }
 
+    /// Forgets all answers: a record has changed, and a search can hold any.
+    pub fn forget(&self) {
+        self.cache.invalidate_all();
+    }
+
     /// Remembers an answer.
     pub async fn keep(&self, question: Arc<Question>, fetched: Fetched) {
         self.cache.insert(question, (fetched, Instant::now())).await;

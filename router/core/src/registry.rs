@@ -7,16 +7,19 @@ use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rabita_config::Registry as Configured;
-use rabita_model::{AgencyId, Code, ExchangeId, Fault, FieldName, Refusal, RegistryId, Target};
+use rabita_model::{AgencyId, Code, ExchangeId, Fault, FieldName, Operation, Refusal, RegistryId, Target};
 use rabita_schemas::{RecordSchema, SelectedFields};
 use rabita_sdk::codes::CodeBook;
 use rabita_sdk::manifest::{Entity as Manifest, Limits, Replies};
 use rabita_sdk::mapping::{Mapping, Selection};
-use rabita_sdk::{Call, Connector, Failure, Row, Wanted};
+use rabita_sdk::{Call, Connector, Failure, Legacy, Row, Wanted};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::Clock;
 use crate::breaker::Breaker;
+use crate::changing::Changing;
+use crate::detect::Recent;
 use crate::flight::Flights;
 use crate::health::{Pulse, Tables};
 use crate::limit::Limiter;
@@ -39,6 +42,10 @@ pub(crate) struct Registry {
     waiting: AtomicUsize,
     queue: usize,
     meters: Meters,
+    /// Places for callers who wait for the outcome of a change.
+    pub waiters: Arc<Semaphore>,
+    pub limits: Limits,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The metrics of one registry. The handles are kept: to find one by its labels costs more than to count.
@@ -62,6 +69,10 @@ pub(crate) struct Entity {
     pub key_fields: Vec<FieldName>,
     pub key_selected: SelectedFields,
     pub code_versions: Vec<(String, String)>,
+    /// What changes need to know.
+    pub changing: Changing,
+    /// The bus's own changes of late, so that they are not detected as another's.
+    pub recent: Recent,
     pub memory: Option<Memory>,
     pub flights: Flights<Arc<Question>, Flown>,
     projections: RwLock<HashMap<Selection, Arc<Projection>>>,
@@ -89,6 +100,8 @@ pub(crate) struct Fetched {
     pub body: Arc<crate::Body>,
     /// The connector's beginning of the next page.
     pub next: Option<String>,
+    /// The legacy version of the one record, where changes can depend on it.
+    pub version: Option<Legacy>,
     /// Faults that `observe` let through.
     pub observed: usize,
 }
@@ -100,25 +113,34 @@ pub(crate) struct Flown {
     pub registry_time: Duration,
 }
 
+/// Why a call brought nothing.
+pub(crate) enum Undelivered {
+    /// It was not made: the registry is given a pause, or has enough to do.
+    Held(Refusal),
+    /// It was made, and failed.
+    Failed(Failure),
+}
+
 impl Registry {
-    pub fn new(configured: &Configured, connector: Arc<dyn Connector>) -> Self {
+    pub fn new(configured: &Configured, connector: Arc<dyn Connector>, clock: Arc<dyn Clock>) -> Self {
         let manifest = &configured.manifest;
         let limits = &manifest.limits;
         let Limits { concurrency, queue, timeout_ms, .. } = *limits;
         let code_versions: Vec<(String, String)> =
             configured.plan.codes.iter().filter_map(|list| Some((list.name().to_owned(), list.version()?.to_owned()))).collect();
-        let entities = configured.plan.entities.iter().zip(&configured.schemas);
+        let entities = configured.plan.entities.iter().zip(&configured.schemas).zip(&configured.actions);
         Self {
             id: manifest.registry.clone(),
             agency: manifest.agency.clone(),
             title: manifest.title.clone(),
-            connector,
             codes: configured.plan.codes.clone(),
             timeout: Duration::from_millis(timeout_ms),
             entities: entities
-                .map(|(planned, (schema_name, schema))| {
+                .map(|((planned, (schema_name, schema)), action_schemas)| {
                     let key_fields: Vec<FieldName> = planned.mapping.key_fields().cloned().collect();
                     Arc::new(Entity {
+                        changing: Changing::new(planned, schema, action_schemas, &*connector),
+                        recent: Recent::default(),
                         target: planned.target.clone(),
                         index: planned.index,
                         manifest: planned.manifest.clone(),
@@ -143,6 +165,10 @@ impl Registry {
             waiting: AtomicUsize::new(0),
             queue,
             meters: Meters::of(&manifest.registry),
+            waiters: Arc::new(Semaphore::new(queue.max(concurrency))),
+            limits: limits.clone(),
+            clock,
+            connector,
         }
     }
 
@@ -151,20 +177,36 @@ impl Registry {
         Call { exchange, deadline: Instant::now() + time, traceparent }
     }
 
-    /// Makes a call within what the registry can bear: its rate, its breaker, its bulkhead and the deadline.
+    /// Makes a call within what the registry can bear, and says what callers are told when it fails.
     pub async fn deliver<T>(
         &self,
         call: &Call,
         ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<(T, OwnedSemaphorePermit), Refusal> {
+        self.try_deliver(call, ask).await.map_err(|undelivered| match undelivered {
+            Undelivered::Held(refusal) => refusal,
+            Undelivered::Failed(failure) => refusal(failure),
+        })
+    }
+
+    /// Makes a call within what the registry can bear: its hours, its rate, its breaker, its bulkhead and the deadline.
+    pub async fn try_deliver<T>(
+        &self,
+        call: &Call,
+        ask: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<(T, OwnedSemaphorePermit), Undelivered> {
+        if let Some(pause) = self.maintenance() {
+            let refusal = Refusal::new(Code::RegistryUnavailable).detail("in its maintenance window").retry_after(pause);
+            return Err(Undelivered::Held(refusal));
+        }
         if let Some(limiter) = &self.limiter {
-            limiter.take()?;
+            limiter.take().map_err(|exceeded| Undelivered::Held(exceeded.into()))?;
         }
         let leave = self.breaker.enter(Instant::now()).map_err(|pause| {
             self.meters.breaker_open.set(1.0);
-            Refusal::new(Code::RegistryCircuitOpen).retry_after(pause)
+            Undelivered::Held(Refusal::new(Code::RegistryCircuitOpen).retry_after(pause))
         })?;
-        let place = self.place(call).await?;
+        let place = self.place(call).await.map_err(Undelivered::Held)?;
         let started = Instant::now();
         let counted = Counted::begin(&self.meters.in_flight);
         let answer = tokio::time::timeout_at(call.deadline.into(), ask).await;
@@ -174,7 +216,23 @@ impl Registry {
         self.meters.seconds.record(now.duration_since(started).as_secs_f64());
         leave.end(result.as_ref().err(), now);
         self.meters.breaker_open.set(if self.breaker.is_open(now) { 1.0 } else { 0.0 });
-        result.map(|value| (value, place)).map_err(refusal)
+        result.map(|value| (value, place)).map_err(Undelivered::Failed)
+    }
+
+    /// Whether any of its entities offers changes.
+    pub fn has_changes(&self) -> bool {
+        let offers = |entity: &Entity| Operation::ALL.into_iter().any(|one| one.is_change() && entity.manifest.offers(one));
+        self.entities.iter().any(|entity| offers(entity))
+    }
+
+    /// How long the registry's maintenance still goes on, where it is under way.
+    pub fn maintenance(&self) -> Option<Duration> {
+        if self.limits.maintenance.is_empty() {
+            return None;
+        }
+        let now = self.clock.now();
+        let end = self.limits.in_maintenance(now)?;
+        Some(end.duration_since(now).unsigned_abs())
     }
 
     /// Counts a question that was answered by a call under way for another.
@@ -225,7 +283,11 @@ impl Entity {
     pub fn projection(&self, selection: &Selection) -> Arc<Projection> {
         let kept = self.projections.read().unwrap_or_else(PoisonError::into_inner).get(selection).cloned();
         kept.unwrap_or_else(|| {
-            let made = Arc::new(Projection { wanted: self.mapping.wanted(selection), selected: self.selected(selection) });
+            let mut wanted = self.mapping.wanted(selection);
+            if let Some(version) = self.changing.version.as_ref().filter(|version| !wanted.sources.contains(version)) {
+                wanted.sources.push(version.clone());
+            }
+            let made = Arc::new(Projection { wanted, selected: self.selected(selection) });
             let mut projections = self.projections.write().unwrap_or_else(PoisonError::into_inner);
             // Callers name fields as they like, so there is no end to the selections.
             if projections.len() >= PROJECTIONS_MAX {
@@ -265,7 +327,7 @@ impl Entity {
 const PROJECTIONS_MAX: usize = 256;
 
 /// What callers are told of a connector's failure.
-fn refusal(failure: Failure) -> Refusal {
+pub(crate) fn refusal(failure: Failure) -> Refusal {
     let detail = failure.to_string();
     match failure {
         Failure::Refused { reason, .. } => Refusal { reason, ..Refusal::new(Code::RegistryRefused).detail(detail) },

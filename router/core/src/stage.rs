@@ -6,4 +6,4 @@ mod validate;
 
 pub(crate) use authenticate::Authenticated;
 pub(crate) use authorise::{Granted, Grants, Permitted};
-pub(crate) use validate::{Asked, Validated};
+pub(crate) use validate::{Asked, Draft, Validated, set};

@@ -1,8 +1,12 @@
 //! What a caller asks for, once it is read off the wire: the same for every transport.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{EntityName, FieldName, Operation, Purpose, RegistryId, Version};
+use crate::{Change, EntityName, FieldName, Operation, Purpose, RegistryId, Version};
 
 /// A parsed request. Its words have the right form; nothing says yet that they name anything, or are permitted.
 #[derive(Debug, Clone)]
@@ -24,7 +28,7 @@ pub struct Ask {
 }
 
 /// An entity of one version of a registry's contract.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {
     pub registry: RegistryId,
     pub version: Version,
@@ -48,6 +52,8 @@ pub enum Want {
     Binary { key: Key, field: FieldName },
     /// Records by filters.
     Search { filters: Vec<Filter>, limit: Option<u32>, cursor: Option<String> },
+    /// A change of one record.
+    Change(Box<Submission>),
 }
 
 impl Want {
@@ -57,12 +63,51 @@ impl Want {
         match self {
             Self::Read { .. } | Self::ReadMany { .. } | Self::Binary { .. } => Operation::Read,
             Self::Search { .. } => Operation::Search,
+            Self::Change(submission) => submission.change.operation(),
         }
     }
 }
 
+/// A change as its caller submits it.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    pub change: Change,
+    /// Where its record, patch or input stands in the request's body, as a JSON Pointer: `""` for the whole body.
+    pub within: &'static str,
+    /// The caller's name for the change: the same key of the same system is the same change.
+    pub idempotency_key: String,
+    /// The version on which the change rests.
+    pub if_match: Option<IfMatch>,
+    /// How long the caller waits for the outcome.
+    pub wait: Wait,
+    /// The latest time at which the change may be applied.
+    pub apply_until: Option<Timestamp>,
+}
+
+/// On which version of a record a change rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfMatch {
+    /// Any: the record is there.
+    Any,
+    /// The one with this entity tag, without its quotes.
+    Tag(String),
+}
+
+/// How long a caller waits for the outcome of its change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// As long as the node waits by itself.
+    #[default]
+    Unsaid,
+    /// `Prefer: wait=N`.
+    For(Duration),
+    /// `Prefer: respond-async`: not at all.
+    Not,
+}
+
 /// What identifies a record, as the caller wrote it: one value for each key field, in the order of the manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Key(pub Vec<Value>);
 
 /// One condition of a search. All of a search's conditions must hold.

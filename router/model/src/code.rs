@@ -79,7 +79,7 @@ codes! {
     GrantExpired "grant_expired" Caller Never "The grant that permitted this has ended.";
     RouteAbsent "route_absent" Caller Never "The bus serves nothing at this path.";
     MethodNotAllowed "method_not_allowed" Caller Never "This path does not take this method.";
-    IdentifierInUrl "identifier_in_url" Caller Never "This entity takes identifiers in a body only: use POST .../query.";
+    IdentifierInUrl "identifier_in_url" Caller Never "This entity takes identifiers in a body only: use POST .../query or POST .../change.";
     RecordAbsent "record_absent" Caller Never "The registry has no such record.";
     BodyTooLarge "body_too_large" Caller Never "The body is larger than this listener takes.";
     MediaTypeUnsupported "media_type_unsupported" Caller Never "The body's media type is not application/json.";
@@ -93,9 +93,34 @@ codes! {
     RegistryCircuitOpen "registry_circuit_open" Registry After "The registry failed repeatedly and is given a pause.";
     RegistryTimeout "registry_timeout" Registry Safe "The registry did not answer in time.";
     RegistryBusy "registry_busy" Registry After "As many requests as the registry may get are under way.";
+    IdempotencyKeyMissing "idempotency_key_missing" Caller Never "A change needs an Idempotency-Key.";
+    IdempotencyKeyReused "idempotency_key_reused" Caller Never "This Idempotency-Key was used for another change.";
+    PreconditionFailed "precondition_failed" Caller Never "The record is not at the version that If-Match names.";
+    RecordExists "record_exists" Caller Never "The registry has a record with this key already.";
+    UpdateAbsent "update_absent" Caller Never "The bus knows no such update of this system.";
+    UpdateExpired "update_expired" Registry Never "The change could not be applied by its latest time.";
+    UpdateBehind "update_behind" Bus Never "An earlier change of the same record waits for a person.";
+    UpdateDiscarded "update_discarded" Bus Never "An operator discarded the change.";
+    OutcomeUnknown "outcome_unknown" Registry Never "It is unknown whether the registry applied the change.";
+    SubscriptionAbsent "subscription_absent" Caller Never "The bus knows no such subscription of this system.";
+    JournalUnavailable "journal_unavailable" Bus After "The bus can take no changes at the moment.";
     BusOverloaded "bus_overloaded" Bus After "The bus has as many requests under way as it takes.";
     BusStopping "bus_stopping" Bus Safe "The bus is stopping.";
     Internal "internal" Bus Never "The bus failed.";
+}
+
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Code {
+    /// A code that a newer node wrote and this one does not know reads as `internal`.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(Self::parse(&name).unwrap_or(Self::Internal))
+    }
 }
 
 impl Code {

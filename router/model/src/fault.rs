@@ -24,6 +24,15 @@ impl Fault {
         Self { pointer: pointer.into(), code, message: message.into(), parameter: None }
     }
 
+    /// The same fault in a part of the body that stands at this place.
+    #[must_use]
+    pub fn under(mut self, place: &str) -> Self {
+        if self.parameter.is_none() {
+            self.pointer.insert_str(0, place);
+        }
+        self
+    }
+
     /// A fault in a query parameter or a header.
     pub fn parameter(name: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self { pointer: String::new(), code, message: message.into(), parameter: Some(name.into()) }

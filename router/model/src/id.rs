@@ -101,6 +101,10 @@ name!(
     EntityName, "^[a-z][a-z0-9_-]{0,63}$", "lower-case letters, digits, `_` and `-`, beginning with a letter, at most 64", is_entity
 );
 name!(
+    /// A named action of an entity, such as `revoke`.
+    ActionName, "^[a-z][a-z0-9_-]{0,63}$", "lower-case letters, digits, `_` and `-`, beginning with a letter, at most 64", is_entity
+);
+name!(
     /// A contract field, as a dotted path from the record's root: `name.family`.
     FieldName, "^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$", "members joined by `.`, each of letters, digits, `_` and `-`", is_field
 );
@@ -192,29 +196,64 @@ impl fmt::Display for Version {
     }
 }
 
-/// One request and its answer. A UUID version 7, so that ids sort by time (RFC 9562).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ExchangeId(uuid::Uuid);
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(uuid::Uuid);
 
-impl ExchangeId {
-    /// Wraps a UUID that the binary drew.
-    #[must_use]
-    pub const fn new(uuid: uuid::Uuid) -> Self {
-        Self(uuid)
-    }
+        impl $type {
+            /// Wraps a UUID that the binary drew.
+            #[must_use]
+            pub const fn new(uuid: uuid::Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID.
+            #[must_use]
+            pub const fn uuid(self) -> uuid::Uuid {
+                self.0
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                text.parse().map(Self).map_err(|_| BadId { expected: "a UUID, such as 01920f3c-7b2e-7d11-8a53-3f2b9a6c0d4e" })
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
 }
 
-impl fmt::Display for ExchangeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for ExchangeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
+uuid_id!(
+    /// One request and its answer. A UUID version 7, so that ids sort by time (RFC 9562).
+    ExchangeId
+);
+uuid_id!(
+    /// One accepted update, and the id of its change at the registry. A UUID version 7.
+    UpdateId
+);
+uuid_id!(
+    /// One event. A UUID version 7.
+    EventId
+);
+uuid_id!(
+    /// One subscription of a caller to events. A UUID version 7.
+    SubscriptionId
+);
 
 #[cfg(test)]
 mod tests {

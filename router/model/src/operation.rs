@@ -20,11 +20,30 @@ pub enum Operation {
     Update,
     /// The end of a record.
     Delete,
+    /// A named action on a record.
+    Act,
+    /// The events of the entity.
+    Subscribe,
 }
 
 impl Operation {
     /// Every operation, in the order of the contract's table.
-    pub const ALL: [Self; 6] = [Self::Read, Self::Search, Self::Create, Self::Replace, Self::Update, Self::Delete];
+    pub const ALL: [Self; 8] = [
+        Self::Read,
+        Self::Search,
+        Self::Create,
+        Self::Replace,
+        Self::Update,
+        Self::Delete,
+        Self::Act,
+        Self::Subscribe,
+    ];
+
+    /// Whether it changes a record.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Create | Self::Replace | Self::Update | Self::Delete | Self::Act)
+    }
 
     /// The word in configuration, logs and metrics.
     #[must_use]
@@ -36,6 +55,8 @@ impl Operation {
             Self::Replace => "replace",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Act => "act",
+            Self::Subscribe => "subscribe",
         }
     }
 }

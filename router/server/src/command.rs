@@ -8,6 +8,7 @@ mod output;
 mod schema;
 mod serve;
 mod try_call;
+mod updates;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +50,11 @@ enum Command {
     },
     /// Call a registry as a given system, with that system's grants, without a running node.
     Try(try_call::TryArguments),
+    /// See updates, and retry or discard parked ones, on a running node.
+    Updates {
+        #[command(subcommand)]
+        command: updates::UpdatesCommand,
+    },
     /// Explain an error code, or list all of them.
     Explain {
         /// The code, as in a problem's `code`.
@@ -89,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::Check { directory, format, strict } => check::run(&directory, format, strict),
         Command::Connector { command: ConnectorCommand::Test(arguments) } => connector_test::run(&arguments),
         Command::Try(arguments) => try_call::run(&arguments),
+        Command::Updates { command } => updates::run(&command),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Schema { document, out } => schema::run(document.as_deref(), out.as_deref()),

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
 use rabita_core::Clock;
 use rabita_model::ExchangeId;
 use rabita_sdk::{SecretRef, SecretText, Secrets};
@@ -14,8 +13,8 @@ use uuid::Uuid;
 pub struct WallClock;
 
 impl Clock for WallClock {
-    fn today(&self) -> Date {
-        TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date()
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
     }
 }
 

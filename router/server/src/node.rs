@@ -2,13 +2,19 @@
 
 mod admin;
 mod binary;
+mod events;
 mod evidence;
 mod exchange;
+pub mod journal;
+mod journal_meters;
 mod listener;
 mod log;
 mod meters;
+mod operators;
+mod subscriptions;
 pub mod telemetry;
 mod tls;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,13 +24,17 @@ use std::time::Duration;
 use rabita_config::Country;
 use rabita_core::Bus;
 use rabita_core::bus::BusError;
+use rabita_journal::Journal;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::machine::{MachineSecrets, WallClock, new_exchange};
 use exchange::Exchanges;
 use meters::Meters;
+use operators::Operators;
+use subscriptions::Subscriptions;
 use telemetry::Tracing;
 
 /// A running node.
@@ -34,10 +44,16 @@ pub struct Node {
     /// Where operators connect.
     pub admin: SocketAddr,
     bus: Arc<Bus>,
+    journal: Option<Arc<dyn Journal>>,
     stopping: watch::Sender<bool>,
     exchanges: Arc<Exchanges>,
     listeners: JoinSet<()>,
     operators: JoinSet<()>,
+    /// Deliveries and whatever else goes on without a caller.
+    work: JoinSet<()>,
+    /// Detection of others' changes, and webhooks.
+    events: JoinSet<()>,
+    ends: CancellationToken,
     _watches: JoinSet<()>,
     drain: Duration,
 }
@@ -51,8 +67,12 @@ pub enum StartError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("{0}")]
     Tls(#[from] tls::TlsError),
+    #[error(transparent)]
+    Journal(#[from] journal::JournalOpenError),
     #[error("the exporter of traces cannot be made: {0}")]
     Traces(String),
+    #[error("webhooks cannot be sent: {0}")]
+    Webhooks(#[from] webhooks::SenderError),
 }
 
 fn hint(error: &std::io::Error) -> &'static str {
@@ -73,10 +93,13 @@ impl Node {
         let secrets = MachineSecrets::new(&country.directory);
         let metrics = telemetry::metrics();
         let tracing = Tracing::open(country.node.telemetry.traces.as_ref()).map_err(StartError::Traces)?;
-        let bus = Arc::new(Bus::open(country, &secrets, Arc::new(WallClock), new_exchange).await?);
+        let journal = journal::open(country, &secrets)?;
+        let bus = Arc::new(Bus::open(country, &secrets, Arc::new(WallClock), new_exchange, journal.clone()).await?);
 
         let (stopping, stops) = watch::channel(false);
         let limits = &country.node.limits;
+        let subscriptions = journal.as_ref().map(|journal| Subscriptions::open(&bus, journal, country, stops.clone()));
+        let (subscriptions, webhooks) = subscriptions.transpose()?.unzip();
         let exchanges = Arc::new(Exchanges {
             bus: Arc::clone(&bus),
             places: Arc::new(Semaphore::new(limits.exchanges)),
@@ -85,6 +108,7 @@ impl Node {
             body_timeout: Duration::from_millis(limits.body_timeout_ms),
             meters: Meters::default(),
             tracing,
+            subscriptions,
         });
         let connections = Arc::new(Semaphore::new(limits.connections));
         let head_timeout = Duration::from_millis(limits.head_timeout_ms);
@@ -107,9 +131,19 @@ impl Node {
         }
         let (socket, admin) = bind(country.node.admin.address).await?;
         let mut operators = JoinSet::new();
-        operators.spawn(admin::run(socket, Arc::clone(&exchanges), metrics));
+        let desk = admin::Desk { exchanges: Arc::clone(&exchanges), metrics, operators: Operators::new(journal.clone()) };
+        operators.spawn(admin::run(socket, desk));
         let watches = bus.watch();
-        Ok(Self { addresses, admin, bus, stopping, exchanges, listeners, operators, _watches: watches, drain })
+        let mut events = bus.detect();
+        if let Some(webhooks) = webhooks {
+            events.spawn(webhooks.run());
+        }
+        if let Some(journal) = &journal {
+            operators.spawn(journal_meters::run(Arc::clone(journal)));
+        }
+        let ends = CancellationToken::new();
+        let work = bus.work(&ends);
+        Ok(Self { addresses, admin, bus, journal, stopping, exchanges, listeners, operators, work, events, ends, _watches: watches, drain })
     }
 
     /// Takes no more, finishes what is under way, and closes the registries. Tells whether all was finished in time.
@@ -118,9 +152,16 @@ impl Node {
         let _ = self.stopping.send(true);
         let drained = tokio::time::timeout(self.drain, async { while self.listeners.join_next().await.is_some() {} }).await;
         self.listeners.shutdown().await;
+        self.events.shutdown().await;
+        self.ends.cancel();
+        let _ = tokio::time::timeout(self.drain, async { while self.work.join_next().await.is_some() {} }).await;
+        self.work.shutdown().await;
         // Only now: operators see how a node ends.
         self.operators.shutdown().await;
         self.bus.close().await;
+        if let Some(journal) = &self.journal {
+            journal.close().await;
+        }
         self.exchanges.tracing.flush().await;
         drained.is_ok()
     }

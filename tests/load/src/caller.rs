@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ const WARM: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,
+    pub ask: Ask,
     /// The path before the key.
     pub path: String,
     /// How a key is made of a connection's number and its count of questions.
@@ -34,6 +36,30 @@ pub struct Target {
     pub headers: &'static [(&'static str, &'static str)],
     pub tls: Arc<ClientConfig>,
 }
+
+/// What is asked of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    Read,
+    /// A merge patch, each time under a new idempotency key. Its caller waits for the outcome, or only until the bus
+    /// has it.
+    Change {
+        waits: bool,
+    },
+}
+
+/// How many changes were asked for so far, by all connections; each was answered, or the benchmark ended.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// How many changes were asked for so far.
+pub fn changes() -> u64 {
+    CHANGES.load(Ordering::Relaxed)
+}
+
+/// A text for a record's longest field, so that a change has some 500 bytes in all.
+pub const REMARK: &str = "The holder was seen at the counter with the document in hand, and asked that the entry be set right. \
+    The official at the counter compared the document with the entry, found that they differ, and sent the change on. \
+    The holder was told that the change is on its way, and was given the number under which it can be followed.";
 
 /// When the next question is asked.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +103,7 @@ impl Outcome {
 /// Runs the load. `usage` tells what the subject has used so far.
 ///
 /// # Panics
-/// When an answer is not a 200, or breaks off: a benchmark of refusals would measure nothing.
+/// When an answer is not the one that is wanted, or breaks off: a benchmark of refusals would measure nothing.
 pub fn run(target: &Target, connections: usize, pace: Pace, measured: Duration, usage: impl Fn() -> Usage) -> Outcome {
     let barrier = Arc::new(Barrier::new(connections + 1));
     let begin: Arc<OnceLock<Instant>> = Arc::default();
@@ -189,11 +215,15 @@ impl Connection {
     /// One question and its whole answer.
     fn exchange(&mut self, target: &Target, key: &str) -> Result<(), String> {
         self.request.clear();
-        let _ = write!(self.request, "GET {}{key} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n", target.path);
+        let method = if target.ask == Ask::Read { "GET" } else { "PATCH" };
+        let _ = write!(self.request, "{method} {}{key} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n", target.path);
         for (name, value) in target.headers {
             let _ = write!(self.request, "{name}: {value}\r\n");
         }
-        self.request.push_str("\r\n");
+        match target.ask {
+            Ask::Read => self.request.push_str("\r\n"),
+            Ask::Change { waits } => self.push_change(waits),
+        }
         self.stream.write_all(self.request.as_bytes()).map_err(|error| error.to_string())?;
         self.answer.clear();
         let mut whole = None;
@@ -207,10 +237,21 @@ impl Connection {
                 whole = length(&self.answer);
             }
         }
-        if self.answer.starts_with(b"HTTP/1.1 200 ") {
+        let status: &[u8] = if target.ask == (Ask::Change { waits: false }) { b"HTTP/1.1 202 " } else { b"HTTP/1.1 200 " };
+        if self.answer.starts_with(status) {
             return Ok(());
         }
         Err(String::from_utf8_lossy(&self.answer).into_owned())
+    }
+
+    /// The rest of the head, and the body, of a change.
+    fn push_change(&mut self, waits: bool) {
+        let number = CHANGES.fetch_add(1, Ordering::Relaxed);
+        let body = format!("{{\"note\":\"{number}\",\"remark\":\"{REMARK}\"}}");
+        let prefer = if waits { "" } else { "prefer: respond-async\r\n" };
+        let kind = "content-type: application/merge-patch+json";
+        let _ =
+            write!(self.request, "idempotency-key: {number}\r\n{prefer}{kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     }
 }
 

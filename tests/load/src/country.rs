@@ -11,8 +11,8 @@ use rabita_tests::port;
 use rabita_tests::scratch::Scratch;
 
 use crate::Plan;
-use crate::caller::{self, Target};
-use crate::server::{self, Server};
+use crate::caller::{self, Ask, Target};
+use crate::server::Server;
 
 /// What a call through the bus carries.
 pub const HEADERS: &[(&str, &str)] = &[("rabita-purpose", "employment")];
@@ -93,8 +93,26 @@ limits: {{ requests_per_second: 1000000 }}
         self.write(&format!("systems/{id}.yaml"), &system);
     }
 
-    /// The grants of these systems to an entity, without one field where the entity has many.
+    /// The registry `bank`, whose accounts stand in this database and may be changed by the portal.
+    pub fn bank(&self, url: &str) {
+        let connector = format!("{{ kind: sql, url: \"{url}\", once: {{ table: rabita_once, create: true }} }}");
+        self.registry("bank", &connector, ACCOUNTS);
+        self.grant_of("bank", "accounts", "[read, update]", "all", &["asan-portal".to_owned()]);
+    }
+
+    /// Further settings of the node, as YAML.
+    pub fn node(&self, more: &str) {
+        let path = self.directory.join("rabita.yaml");
+        let text = std::fs::read_to_string(&path).expect("the node's settings were written");
+        self.write("rabita.yaml", &(text + more));
+    }
+
+    /// Permission for these systems to read an entity, without one field where the entity has many.
     pub fn grant(&self, registry: &str, entity: &str, fields: &str, systems: &[String]) {
+        self.grant_of(registry, entity, "[read]", fields, systems);
+    }
+
+    fn grant_of(&self, registry: &str, entity: &str, operations: &str, fields: &str, systems: &[String]) {
         let mut grants = format!("registry: {registry}\ngrants:\n");
         for system in systems {
             let _ = write!(
@@ -102,7 +120,7 @@ limits: {{ requests_per_second: 1000000 }}
                 "  - system: {system}
     version: v1
     entity: {entity}
-    operations: [read]
+    operations: {operations}
     fields: {fields}
     purposes: [employment, company-registration]
     until: 2099-12-31
@@ -119,7 +137,7 @@ limits: {{ requests_per_second: 1000000 }}
             "registry: {id}
 agency: interior
 connector: {connector}
-limits: {{ requests_per_second: 1000000, concurrency: 64, queue: 1000, timeout_ms: 5000 }}
+limits: {{ requests_per_second: 1000000, concurrency: 64, queue: 1000, timeout_ms: 5000, updates: {{ in_flight: 32 }} }}
 contract:
   v1:
 {entity}"
@@ -168,15 +186,23 @@ contract:
         Bus { server }
     }
 
+    /// What the embedded journal takes of the disk, in MB.
+    pub fn journal_mb(&self) -> f64 {
+        let files = std::fs::read_dir(self.directory.join("journal")).into_iter().flatten().flatten();
+        let bytes: u64 = files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum();
+        bytes as f64 / 1e6
+    }
+
     /// Whether the bus says that it is ready.
     pub fn is_ready(&self) -> bool {
-        server::status(port::loopback(self.admin), "/readyz") == Some(200)
+        port::status(port::loopback(self.admin), "/readyz") == Some(200)
     }
 
     /// What a caller asks of an entity.
     pub fn target(&self, scratch: &Scratch, registry: &str, entity: &str, key: fn(usize, usize) -> String) -> Target {
         Target {
             address: port::loopback(self.bus),
+            ask: Ask::Read,
             path: format!("/api/{registry}/v1/{entity}/"),
             key,
             headers: HEADERS,
@@ -205,6 +231,23 @@ pub fn pin(connection: usize, count: usize) -> String {
 pub fn sqlite(database: &Path) -> String {
     format!("{{ kind: sql, url: \"sqlite:{}\", read_only: true }}", database.display())
 }
+
+/// Accounts, as [`crate::bank`] makes them.
+const ACCOUNTS: &str = r#"    accounts:
+      schema:
+        title: Account
+        type: object
+        additionalProperties: false
+        required: [number]
+        properties:
+          number: { title: Number, type: string, maxLength: 7 }
+          note: { title: Note, type: string, maxLength: 40 }
+          remark: { title: Remark, type: string }
+      key: number
+      from: { table: accounts }
+      fields: { number: number, note: note, remark: remark }
+      operations: { read: {}, update: { fields: [note, remark] } }
+"#;
 
 /// All fields but the capital.
 pub const COMPANY_FIELDS: &str = "[tin, name, legal_form, registered_on, address, director, activities, status]";

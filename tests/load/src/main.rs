@@ -4,15 +4,20 @@
 //! tables at the end say what was measured. `tests/load/README.md` says what each figure means. Start with [`gateway`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a terminal")]
 
+mod backlog;
+mod bank;
 mod caller;
 mod country;
+mod durable;
 mod gateway;
+mod latency;
 mod nginx;
 mod report;
 mod scale;
 mod server;
 mod sql;
 mod start;
+mod updates;
 mod upstream;
 
 use std::path::PathBuf;
@@ -34,9 +39,10 @@ pub struct Plan {
     pub parts: Vec<String>,
 }
 
-const PARTS: [&str; 4] = ["gateway", "scale", "start", "sql"];
+const PARTS: [&str; 7] = ["gateway", "scale", "start", "sql", "updates", "latency", "backlog"];
 
-const USAGE: &str = "usage: rabita-load --rabita PROGRAM [--seconds N] [--rounds N] [gateway|scale|start|sql ...]";
+const USAGE: &str = "usage: rabita-load --rabita PROGRAM [--seconds N] [--rounds N] [PART ...]
+PART is gateway, scale, start, sql, updates, latency or backlog";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -62,7 +68,10 @@ fn run(plan: &Plan) {
             "gateway" => gateway::measure(plan, &mut report),
             "scale" => scale::measure(plan, &mut report),
             "start" => start::measure(plan, &mut report),
-            _ => sql::measure(plan, &mut report),
+            "sql" => sql::measure(plan, &mut report),
+            "updates" => updates::measure(plan, &mut report),
+            "latency" => latency::measure(plan, &mut report),
+            _ => backlog::measure(plan, &mut report),
         }
     }
     println!("\n{report}");

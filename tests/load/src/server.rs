@@ -1,7 +1,6 @@
 //! The programs that are measured or needed, and what they use of the machine.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -57,6 +56,13 @@ impl Server {
         began.elapsed()
     }
 
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// What it and its children have used of the processors.
     pub fn usage(&self) -> Usage {
         let pid = self.child.id();
@@ -75,6 +81,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(10) {
@@ -113,16 +122,6 @@ impl Usage {
     pub fn others(&self, window: Duration) -> f64 {
         self.machine.saturating_sub(self.own).as_secs_f64() / window.as_secs_f64()
     }
-}
-
-/// Asks a plain server for a path, and answers the status; `None` when nothing answers.
-pub fn status(address: SocketAddr, path: &str) -> Option<u16> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    answer.get(9..12)?.parse().ok()
 }
 
 /// The kernel counts in hundredths of a second.

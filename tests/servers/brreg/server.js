@@ -17,6 +17,7 @@ const { entities, removed } = require('./entities');
 const SIZE = 20;
 const SIZE_MAX = 100;
 const DEPTH_MAX = 10000;
+const FEED_MAX = 10000;
 
 /** Query parameters that compare for the same value, each with the entity's own. */
 const SAME = {
@@ -44,6 +45,7 @@ async function main([document, port]) {
   });
   api.register({
     listEnheter: (context) => list(context.request.query, `${base}/enheter`),
+    listOppdateringerEnhet: (context) => updates(context.request.query, `${base}/oppdateringer/enheter`),
     hentEnhet: (context) => one(context.request.params.organisasjonsnummer),
     validationFail: (context) => ({ status: 400, body: { status: 400, feilmelding: 'Ugyldig forespørsel', valideringsfeil: context.validation.errors } }),
     notFound: () => ({ status: 404, body: undefined }),
@@ -55,10 +57,23 @@ async function main([document, port]) {
     if (told.errors) throw new Error(`${entity.organisasjonsnummer} is no Enhet: ${JSON.stringify(told.errors)}`);
   }
 
+  for (const entity of entities) told(entity.organisasjonsnummer, 'Endring');
+
   const app = fastify();
   const asked = [];
   // For the tests, not part of the register: the queries that came.
   app.get('/__asked', async () => asked);
+  // For the tests too: an entity is changed, made (Ny) or ended (Sletting, Fjernet), and the feed tells it.
+  app.post('/__change', async (request, reply) => {
+    const { number, type, changes } = request.body;
+    const known = entities.find((entity) => entity.organisasjonsnummer === number);
+    if (type === 'Ny') entities.push({ ...entities[0], organisasjonsnummer: number, ...changes });
+    if (type === 'Endring') Object.assign(known, changes);
+    if (type === 'Sletting' || type === 'Fjernet') entities.splice(entities.indexOf(known), 1);
+    if (type === 'Fjernet') removed.add(number);
+    told(number, type);
+    return reply.code(204).send();
+  });
   app.all('/*', async (request, reply) => {
     const [path] = request.url.split('?');
     asked.push(request.url);
@@ -74,6 +89,31 @@ async function main([document, port]) {
   });
   const address = await app.listen({ host: '127.0.0.1', port: Number(port || 0) });
   console.log(`listening ${new URL(address).port}`);
+}
+
+/** What was changed, oldest first. The ids grow, and not by one: other things are numbered too. */
+const feed = [];
+
+function told(number, type) {
+  const oppdateringsid = (feed.at(-1)?.oppdateringsid ?? 24000000) + 3;
+  feed.push({ oppdateringsid, dato: new Date().toISOString(), organisasjonsnummer: number, endringstype: type });
+}
+
+/** The feed: `oppdateringsid` is the smallest that is wanted. It is always told in the order of the ids. */
+function updates(query, path) {
+  const size = whole(query.size, SIZE);
+  const from = whole(query.oppdateringsid, 1);
+  if (size === null || from === null || size < 1 || size > FEED_MAX || from < 1) {
+    return { status: 400, body: { status: 400, feilmelding: 'Feilaktig paginering' } };
+  }
+  const found = feed.filter((update) => update.oppdateringsid >= from);
+  const shown = found.slice(0, size);
+  const body = {
+    ...(shown.length > 0 && { _embedded: { oppdaterteEnheter: shown } }),
+    _links: { self: { href: `${path}?oppdateringsid=${from}&size=${size}` } },
+    page: { size, totalElements: found.length, totalPages: Math.ceil(found.length / size), number: 0 },
+  };
+  return { status: 200, body };
 }
 
 function one(number) {

@@ -18,6 +18,8 @@ const PIN_MAX = 500;
 let people = new Map();
 /** Idempotency-Key -> the answer that it had */
 let answered = new Map();
+/** What was done, in order, each with a number */
+let log = [];
 /** What every path but `/__...` answers instead, when set: { status, retryAfter } */
 let failing = null;
 
@@ -71,6 +73,7 @@ app.post('/people', (request, reply) => once(request, reply, () => {
   if (people.has(request.body.pin)) return answer(409, { error: 'exists' });
   const person = made(request.body, 1);
   people.set(person.pin, person);
+  logged('created', person.pin);
   return answer(201, shown(person), { etag: etag(person), location: `/people/${encodeURIComponent(person.pin)}` });
 }));
 
@@ -89,13 +92,28 @@ app.patch('/people/:pin', (request, reply) => once(request, reply, () => changed
 
 app.delete('/people/:pin', (request, reply) => once(request, reply, () => changed(request, () => null)));
 
+app.post('/people/:pin/rename', (request, reply) => once(request, reply, () => {
+  const family = request.body?.person?.family;
+  const given = changed(request, (old) => fault({ ...old, family }, TEXTS) ?? { ...old, family, version: old.version + 1 });
+  return given.status === 200 ? { ...given, body: { renamed: given.body } } : given;
+}));
+
+app.get('/changes', async (request, reply) => {
+  const from = whole(request.query.from, 0);
+  const size = whole(request.query.size, 50);
+  if (from === null || size === null || size < 1 || size > PAGE_MAX) return problem(reply, 400, 'paging');
+  return { changes: log.filter((change) => change.number >= from).slice(0, size) };
+});
+
 app.post('/__reset', async (request, reply) => {
   people = new Map();
   answered = new Map();
   failing = null;
+  log = [];
   for (const person of request.body?.people ?? []) {
     const photo = person.photo ? Buffer.from(person.photo, 'base64') : null;
     people.set(person.pin, { ...made(person, person.version ?? 1), photo });
+    logged('created', person.pin);
   }
   return reply.code(204).send();
 });
@@ -133,10 +151,17 @@ function changed(request, next) {
   if (typeof person === 'string') return answer(422, { error: person });
   if (person === null) {
     people.delete(old.pin);
+    logged('deleted', old.pin);
     return answer(204);
   }
   people.set(old.pin, person);
+  logged('changed', old.pin);
   return answer(200, shown(person), { etag: etag(person) });
+}
+
+/** Numbers grow by more than one, as where other things are numbered too. */
+function logged(what, pin) {
+  log.push({ number: (log.at(-1)?.number ?? 0) + 3, what, whom: { pin } });
 }
 
 function matches(person, ask) {

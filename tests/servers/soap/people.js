@@ -134,6 +134,10 @@ function operations(version) {
     }),
     replacePerson: existing((person, old) => put(person, old, 'REPLACED')),
     updatePerson: existing((person, old) => put({ ...old, ...person }, old, 'UPDATED')),
+    renamePerson: existing((person, old) => {
+      const answer = put({ ...old, family: person.family }, old, 'RENAMED');
+      return { ...answer, person: written(register.get(person.pin)) };
+    }),
     deletePerson: existing((person) => {
       register.delete(person.pin);
       return { status: 'DELETED' };

@@ -143,7 +143,6 @@ impl Answer {
     ///
     /// # Panics
     /// When they were not.
-    #[must_use]
     pub fn good(self) -> Self {
         assert_eq!(self.status, 200, "{}", self.text());
         self
@@ -153,7 +152,6 @@ impl Answer {
     ///
     /// # Panics
     /// When it was not.
-    #[must_use]
     pub fn refused(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text());
         self

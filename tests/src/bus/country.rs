@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use rabita_sdk::Kinds;
 use rabita_server::node::Node;
 
 use super::authority::{Authority, Identity, SYSTEMS};
@@ -102,8 +103,16 @@ impl Country {
     /// # Panics
     /// When something is wrong with it.
     pub async fn start(&self) -> Bus {
+        self.start_with(&rabita_server::kinds::all()).await
+    }
+
+    /// The same with connectors of these kinds.
+    ///
+    /// # Panics
+    /// When something is wrong with it.
+    pub async fn start_with(&self, kinds: &Kinds) -> Bus {
         let today = TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
-        let loaded = rabita_config::load(self.path(), &rabita_server::kinds::all(), today);
+        let loaded = rabita_config::load(self.path(), kinds, today);
         let country = loaded.country.unwrap_or_else(|| panic!("the configuration is bad:\n{}", loaded.report));
         let node = Node::start(&country).await.unwrap_or_else(|error| panic!("the node does not start: {error}"));
         Bus { required: node.addresses[0], optional: node.addresses[1], admin: node.admin, node, _directory: Arc::clone(&self.0) }

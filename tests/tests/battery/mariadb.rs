@@ -48,10 +48,16 @@ impl Subject for People {
             "CREATE DATABASE {database};
              CREATE TABLE {database}.people (pin VARCHAR(400) PRIMARY KEY, family VARCHAR(200) NOT NULL,
                  given VARCHAR(200) NOT NULL, born DATE NOT NULL, notes LONGTEXT, version BIGINT NOT NULL DEFAULT 1,
-                 photo LONGBLOB)"
+                 photo LONGBLOB,
+                 changed TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6))"
         ));
         let url = Mariadb::url(server.address(), &database);
         let direct = MySqlPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
+        let rename = "CREATE PROCEDURE rename_person(whom VARCHAR(400), new_family VARCHAR(200)) BEGIN
+                UPDATE people SET family = new_family, version = version + 1 WHERE pin = whom;
+                SELECT family FROM people WHERE pin = whom;
+            END";
+        sqlx::raw_sql(rename).execute(&direct).await.expect("a procedure");
         Self { server, database, direct }
     }
 
@@ -66,6 +72,9 @@ impl Subject for People {
             "once": { "table": "once", "create": true },
         });
         let mut spec = people::registry(settings, json!({ "table": "people", "bump": "increment" }));
+        people::add_rename(&mut spec, json!({ "sql": "CALL rename_person(:pin, :new_family)" }));
+        // A test has one writer at a time, so that no change comes to light late.
+        people::add_changes(&mut spec, json!({ "column": "changed", "lag_ms": 0 }));
         spec.entities[0].filters[0].ignore = vec![Ignore::Case, Ignore::OuterSpaces];
         spec
     }
@@ -78,7 +87,7 @@ impl Subject for People {
         let mut all = self.direct.begin().await.expect("a transaction");
         query("DELETE FROM people").execute(&mut *all).await.expect("an empty table");
         for person in people {
-            query("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?)")
+            query("INSERT INTO people (pin, family, given, born, notes, version, photo) VALUES (?, ?, ?, ?, ?, ?, ?)")
                 .bind(&person.pin)
                 .bind(&person.family)
                 .bind(&person.given)

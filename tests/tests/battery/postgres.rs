@@ -47,10 +47,13 @@ impl Subject for People {
         let table = format!("people_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         server.run(&format!(
             "CREATE TABLE {table} (pin text PRIMARY KEY, family text NOT NULL, given text NOT NULL, born date NOT NULL,
-                 notes text, version bigint NOT NULL DEFAULT 1, photo bytea);
+                 notes text, version bigint NOT NULL DEFAULT 1, photo bytea,
+                 changed timestamptz NOT NULL DEFAULT clock_timestamp());
              CREATE FUNCTION {table}_changes() RETURNS trigger LANGUAGE plpgsql AS
-                 'BEGIN NEW.version = OLD.version + 1; RETURN NEW; END';
-             CREATE TRIGGER {table}_change BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_changes();"
+                 'BEGIN NEW.version = OLD.version + 1; NEW.changed = clock_timestamp(); RETURN NEW; END';
+             CREATE TRIGGER {table}_change BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_changes();
+             CREATE FUNCTION {table}_rename(whom text, new_family text) RETURNS text LANGUAGE sql AS
+                 'UPDATE {table} SET family = new_family WHERE pin = whom RETURNING family';"
         ));
         let url = Postgres::url(server.address(), "postgres");
         let direct = PgPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
@@ -68,6 +71,10 @@ impl Subject for People {
             "once": { "table": format!("{}_once", self.table), "create": true },
         });
         let mut spec = people::registry(settings, json!(self.table));
+        let rename = format!("SELECT {}_rename(:pin, :new_family) AS family", self.table);
+        people::add_rename(&mut spec, json!({ "sql": rename }));
+        // A test has one writer at a time, so that no change comes to light late.
+        people::add_changes(&mut spec, json!({ "column": "changed", "lag_ms": 0 }));
         spec.entities[0].filters[0].ignore = vec![Ignore::Case, Ignore::OuterSpaces];
         spec
     }

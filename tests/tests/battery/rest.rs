@@ -64,7 +64,23 @@ impl Subject for People {
             "version": { "if_match": true },
             "binary": { "photo": { "path": "/people/{pin}/photo" } },
         });
-        people::registry(settings, from)
+        let mut spec = people::registry(settings, from);
+        let template = json!({ "person": { "family": "{new_family}" }, "reason": "by request" });
+        let rename = json!({ "path": "/people/{pin}/rename", "template": template, "reply": "renamed" });
+        people::add_rename(&mut spec, rename);
+        let changes = json!({
+            "path": "/changes",
+            "since_param": "from",
+            "inclusive": true,
+            "size_param": "size",
+            "records": "changes",
+            "place": "number",
+            "key": { "pin": "whom.pin" },
+            "kind": "what",
+            "gone": ["deleted"],
+        });
+        people::add_changes(&mut spec, changes);
+        spec
     }
 
     fn address(&self) -> Option<SocketAddr> {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rabita_battery::{Need, Person, Subject, Target, people};
+use rabita_model::Operation;
 use rabita_sdk::{Kind, RegistrySpec};
 use rabita_tests::NodeServer;
 use serde_json::{Map, Value, json};
@@ -67,7 +68,14 @@ impl Subject for People {
                 "photo": call("getPhoto", json!({ "p:pin": "{pin}" }), json!({ "element": "p:getPhotoResponse", "record": "p:photo" })),
             },
         });
-        people::registry(settings, from)
+        let mut spec = people::registry(settings, from);
+        let person = json!({ "p:pin": "{pin}", "p:family": "{new_family}" });
+        let mut rename = change("renamePerson", person);
+        rename["response"]["reply"] = json!("p:person");
+        people::add_rename(&mut spec, rename);
+        // Nobody can ask a SOAP service what others changed.
+        spec.entities[0].operations.remove(&Operation::Subscribe);
+        spec
     }
 
     fn address(&self) -> Option<SocketAddr> {
@@ -120,7 +128,7 @@ fn call(operation: &str, request: Value, response: Value) -> Value {
 
 fn change(operation: &str, person: Value) -> Value {
     let request = json!({ "p:messageId": "{$message_id}", "p:expectedVersion": "{$version?}", "p:person": person });
-    let words = json!({ "CREATED": "done", "REPLACED": "done", "UPDATED": "done", "DELETED": "done", "DUPLICATE": "before" });
+    let words = json!({ "CREATED": "done", "REPLACED": "done", "UPDATED": "done", "DELETED": "done", "RENAMED": "done", "DUPLICATE": "before" });
     let response = json!({ "element": format!("p:{operation}Response"), "status": { "path": "p:status", "words": words } });
     call(operation, request, response)
 }

@@ -11,7 +11,7 @@ use rabita_sdk::{Ignore, Kind, RegistrySpec};
 use rabita_tests::scratch::Scratch;
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{query, query_as};
+use sqlx::{AssertSqlSafe, query, query_as};
 
 rabita_battery::battery!(People);
 
@@ -45,11 +45,20 @@ impl Subject for People {
         let direct = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
         query(
             "CREATE TABLE people (pin TEXT PRIMARY KEY NOT NULL, family TEXT NOT NULL, given TEXT NOT NULL, born TEXT NOT NULL,
-                 notes TEXT, version INTEGER NOT NULL DEFAULT 1, photo BLOB)",
+                 notes TEXT, version INTEGER NOT NULL DEFAULT 1, photo BLOB, changed INTEGER)",
         )
         .execute(&direct)
         .await
         .expect("a table");
+        // A number that grows with each change of any record.
+        for event in ["INSERT", "UPDATE"] {
+            let trigger = format!(
+                "CREATE TRIGGER after_{event} AFTER {event} ON people BEGIN
+                     UPDATE people SET changed = (SELECT coalesce(max(changed), 0) + 1 FROM people) WHERE pin = NEW.pin;
+                 END"
+            );
+            query(AssertSqlSafe(trigger)).execute(&direct).await.expect("a trigger");
+        }
         let noise: Vec<u8> = (0..64 * 1024_u32).map(|place| place.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
         std::fs::write(scratch.path().join("noise.sqlite"), noise).expect("a file of noise");
         Self { direct, scratch }
@@ -67,6 +76,9 @@ impl Subject for People {
         };
         let settings = json!({ "url": format!("sqlite:{name}"), "once": { "table": "once", "create": true } });
         let mut spec = people::registry(settings, json!({ "table": "people", "bump": "increment" }));
+        let rename = "UPDATE people SET family = :new_family, version = version + 1 WHERE pin = :pin RETURNING family";
+        people::add_rename(&mut spec, json!({ "sql": rename }));
+        people::add_changes(&mut spec, json!({ "column": "changed" }));
         spec.directory = self.scratch.path().to_path_buf();
         spec.entities[0].filters[0].ignore = vec![Ignore::Case, Ignore::OuterSpaces];
         spec
@@ -80,7 +92,7 @@ impl Subject for People {
         let mut all = self.direct.begin_with("BEGIN IMMEDIATE").await.expect("a transaction");
         query("DELETE FROM people").execute(&mut *all).await.expect("an empty table");
         for person in people {
-            query("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?)")
+            query("INSERT INTO people (pin, family, given, born, notes, version, photo) VALUES (?, ?, ?, ?, ?, ?, ?)")
                 .bind(&person.pin)
                 .bind(&person.family)
                 .bind(&person.given)

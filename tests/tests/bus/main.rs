@@ -1,17 +1,25 @@
 //! The whole bus from outside: over real TLS, in front of registries that misbehave on demand.
 
+mod licences;
+mod people;
 mod register;
 
 mod authority;
 mod binary;
 mod catalogue;
 mod contract;
+mod detection;
 mod errors;
+mod events;
 mod flights;
 mod lifecycle;
 mod limits;
 mod logs;
 mod observability;
+mod operators;
 mod paging;
 mod replies;
 mod transport;
+mod updates;
+mod waiting;
+mod webhooks;

@@ -1,7 +1,9 @@
 //! The running country: its commands, its log, its end, and the other commands of the program beside it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use rabita_tests::eventually;
 use serde_json::{Value, json};
 
 use crate::promises::{Answer, HEROINE, keep};
@@ -12,9 +14,9 @@ async fn every_command_that_it_prints_does_what_its_title_promises_and_its_log_n
     let mut demo = Demo::start().await;
     let printed = demo.printed();
     let titles: BTreeSet<&str> = printed.iter().map(|printed| printed.title.as_str()).collect();
-    assert!(printed.len() >= 31 && titles.len() == printed.len(), "{titles:?}");
+    assert!(printed.len() >= 45 && titles.len() == printed.len(), "{titles:?}");
     let (mut personal, mut exchanges, mut first) = (BTreeSet::new(), 0, None);
-    for command in &printed {
+    for command in printed.iter().filter(|command| !command.is_of_scene()) {
         let answer = answer(&demo, command).await;
         keep(&demo, command, &answer);
         exchanges += usize::from(command.command.contains("https://"));
@@ -59,6 +61,57 @@ async fn the_other_commands_of_the_program_hold_on_what_it_wrote_while_it_runs()
     let problem: Value = serde_json::from_str(&absent.out).expect("a problem");
     assert_eq!((absent.status.code(), &problem["code"]), (Some(1), &json!("record_absent")));
     assert!(absent.err.contains("`rabita explain record_absent` tells more"), "{}", absent.err);
+}
+
+#[tokio::test]
+async fn the_scene_ends_with_a_change_that_survived_the_register_and_the_bus() {
+    let mut demo = Demo::start().await;
+    let scene: Vec<Printed> = demo.printed().into_iter().filter(Printed::is_of_scene).collect();
+    assert_eq!(scene.len(), 8, "the scene is known here");
+    let mut changed = Value::Null;
+    for printed in &scene {
+        match printed.title.trim_start_matches("Scene: ") {
+            "close the register of companies; it answers 503 to everybody" | "open the register again" => run(printed).await,
+            "a change while it is closed; accepted, with an address to ask" => {
+                let accepted = answer(&demo, printed).await;
+                changed = accepted.json()["id"].clone();
+                assert_eq!(accepted.status, 202, "{}", accepted.done.out);
+                assert!(accepted.head.contains(&format!("location: /bus/updates/{}", changed.as_str().expect("an id"))));
+            }
+            "how it stands" => {
+                let update = only(&answer(&demo, printed).await.json());
+                assert_eq!(update["id"], changed);
+                assert!(["accepted", "retrying"].contains(&update["state"].as_str().expect("a state")), "{update}");
+            }
+            "pull the plug" => run(printed).await,
+            "start again on what is there, in the first terminal" => demo.start_again(printed).await,
+            "how it stands now" => {
+                eventually("the change is applied", Duration::from_secs(60), async || {
+                    only(&answer(&demo, printed).await.json())["state"] == "applied"
+                })
+                .await;
+                assert_eq!(only(&answer(&demo, printed).await.json())["id"], changed, "it is the same change, and one");
+            }
+            "the company at its new address" => {
+                let company = answer(&demo, printed).await.json();
+                let (street, house) = (&company["address"]["street"], &company["address"]["house"]);
+                assert_eq!((street, house), (&json!("Xaqani küçəsi"), &json!("21")));
+            }
+            other => panic!("the scene has `{other}`, of which this test knows nothing"),
+        }
+    }
+    assert!(demo.end().await.success(), "{}", demo.log());
+}
+
+async fn run(printed: &Printed) {
+    let done = printed.pasted(None).await;
+    assert!(done.status.success(), "{}: {}", printed.title, done.err);
+}
+
+fn only(list: &Value) -> Value {
+    let updates = list["updates"].as_array().expect("updates");
+    assert_eq!(updates.len(), 1, "{list}");
+    updates[0].clone()
 }
 
 #[tokio::test]

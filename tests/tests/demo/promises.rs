@@ -42,7 +42,10 @@ impl Answer {
 pub fn keep(demo: &Demo, printed: &Printed, answer: &Answer) {
     let title = printed.title.as_str();
     assert!(
-        keeps_read(title, printed, answer) || keeps_refusal(title, answer) || keeps_the_rest(title, demo, answer),
+        keeps_read(title, printed, answer)
+            || keeps_refusal(title, answer)
+            || keeps_change(title, answer)
+            || keeps_the_rest(title, demo, answer),
         "the demo prints `{title}`, of which this test knows nothing"
     );
 }
@@ -141,11 +144,43 @@ fn keeps_refusal(title: &str, answer: &Answer) -> bool {
             }
             problem
         }
+        "Refused: another change under the same key" => answer.refused(422, "idempotency_key_reused", "caller"),
+        "Refused: a change that the contract does not allow" => {
+            let problem = answer.refused(422, "invalid_request", "caller");
+            assert_eq!(problem["errors"][0]["pointer"], "/patch/marital_status");
+            problem
+        }
         "A registry that is closed" => answer.refused(503, "registry_unavailable", "registry"),
         _ => return false,
     };
     let text = problem.to_string();
     assert!(!text.contains(HEROINE) && !text.contains("000001"), "a problem repeats what was asked for: {text}");
+    true
+}
+
+fn keeps_change(title: &str, answer: &Answer) -> bool {
+    match title {
+        "A change of a family name, applied before the answer" => {
+            assert_eq!(answer.good()["state"], "applied");
+            assert!(!answer.head.contains("idempotency-replayed"), "{}", answer.head);
+        }
+        "The same sent again, as after a broken connection: the first outcome, applied once" => {
+            assert_eq!(answer.good()["state"], "applied");
+            assert!(answer.head.contains("idempotency-replayed: true"), "{}", answer.head);
+        }
+        "What the portal changed, and how it ended" => {
+            let told = answer.good();
+            let updates = told["updates"].as_array().expect("updates");
+            let [update] = updates.as_slice() else { panic!("what was refused or sent again is no second update: {told}") };
+            assert_eq!((&update["state"], &update["idempotency_key"]), (&json!("applied"), &json!("demo-name-1")));
+        }
+        "The changes, as an operator sees them" => {
+            let lines: Vec<&str> = answer.done.out.lines().collect();
+            assert!(lines.len() == 2 && lines[0].starts_with("ID "), "{lines:?}");
+            assert!(["population", "applied", "asan-portal"].iter().all(|word| lines[1].contains(word)), "{lines:?}");
+        }
+        _ => return false,
+    }
     true
 }
 

@@ -36,15 +36,23 @@ impl Demo {
     /// Starts a country of two thousand, and waits until it has printed all that it has to say.
     pub async fn start() -> Self {
         let (scratch, port, admin) = (Scratch::new("demo"), port::free(), port::free());
-        let log = |name: &str| Stdio::from(File::create(scratch.path().join(name)).expect("a file in the scratch directory"));
         let mut command = Command::new(program());
         command.arg("demo").arg("--directory").arg(scratch.path().join("country")).args(["--citizens", "2000"]);
         command.args(["--port", &port.to_string(), "--admin-port", &admin.to_string()]);
-        command.stdin(Stdio::null()).stdout(log("out")).stderr(log("err")).kill_on_drop(true);
-        let child = command.spawn().expect("the program runs");
+        let child = spawn(command, &scratch);
         let mut demo = Self { child, port, scratch };
         eventually("the demo has printed its commands", PATIENCE, async || demo.is_up()).await;
         demo
+    }
+
+    /// Waits until it was killed, and starts it again with a command that it printed.
+    pub async fn start_again(&mut self, printed: &Printed) {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it was killed").expect("a child has an end");
+        assert!(!ended.success(), "it was killed: {ended}");
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("exec {}", printed.command)]);
+        self.child = spawn(command, &self.scratch);
+        eventually("the demo has printed its commands again", PATIENCE, async || self.is_up()).await;
     }
 
     /// The commands, in the order in which they stand.
@@ -92,7 +100,19 @@ impl Demo {
     }
 }
 
+/// What it says goes into new files.
+fn spawn(mut command: Command, scratch: &Scratch) -> Child {
+    let log = |name: &str| Stdio::from(File::create(scratch.path().join(name)).expect("a file in the scratch directory"));
+    command.stdin(Stdio::null()).stdout(log("out")).stderr(log("err")).kill_on_drop(true);
+    command.spawn().expect("the program runs")
+}
+
 impl Printed {
+    /// Whether it belongs to the scene, in which the demo is killed.
+    pub fn is_of_scene(&self) -> bool {
+        self.title.starts_with("Scene: ")
+    }
+
     /// Pastes it into a shell. The heads of the answer are written to a file, where there is one.
     pub async fn pasted(&self, heads: Option<&Path>) -> Done {
         let more = heads.map(|heads| format!(" --dump-header {}", heads.display())).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What the documents name exists: paths, commands with their flags, error codes, whole configuration documents.
 
+mod deploy;
 mod keys;
 
 use std::path::{Path, PathBuf};

@@ -32,6 +32,8 @@ pub fn spec(settings: Value, from: Value) -> RegistrySpec {
         }],
         written: Vec::new(),
         version: None,
+        actions: Vec::new(),
+        changes: None,
     };
     RegistrySpec {
         registry: RegistryId::new("units").expect("an id"),

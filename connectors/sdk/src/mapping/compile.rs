@@ -24,7 +24,38 @@ impl Mapping {
         compiler.key(&mut mapping, entity);
         compiler.filters(&mut mapping, entity);
         compiler.writable(&mut mapping, entity);
-        if compiler.findings.iter().any(|finding| !finding.is_warning) { Err(compiler.findings) } else { Ok(mapping) }
+        compiler.done(mapping)
+    }
+}
+
+impl Mapping {
+    /// Makes the mapping of an action's request, each field of which is written.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with pointers relative to the action.
+    pub fn of_request(fields: &IndexMap<FieldName, Field>, codes: &CodeBook) -> Result<Self, Vec<Finding>> {
+        let mut compiler = Compiler { codes, findings: Vec::new() };
+        let fields = compiler.fields(fields, "/fields", true);
+        for field in &fields {
+            if let Some(why) = cannot_write(&field.rule) {
+                compiler.error(format!("/fields/{}", token(field.name.as_str())), format!("`{}` {why}", field.name));
+            }
+        }
+        let writable = [(Operation::Act, (0..fields.len()).collect())].into();
+        compiler.done(Self { fields, key: Vec::new(), filters: Default::default(), writable })
+    }
+
+    /// Makes the mapping of an action's reply, which is only read.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with pointers relative to the reply.
+    pub fn of_reply(fields: &IndexMap<FieldName, Field>, codes: &CodeBook) -> Result<Self, Vec<Finding>> {
+        let mut compiler = Compiler { codes, findings: Vec::new() };
+        let fields = compiler.fields(fields, "/fields", true);
+        for field in fields.iter().filter(|field| matches!(field.rule, RuleMap::Binary { .. })) {
+            compiler.error(format!("/fields/{}", token(field.name.as_str())), "an action answers no binary field");
+        }
+        compiler.done(Self { fields, key: Vec::new(), filters: Default::default(), writable: Default::default() })
     }
 }
 
@@ -34,6 +65,10 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
+    fn done(self, mapping: Mapping) -> Result<Mapping, Vec<Finding>> {
+        if self.findings.iter().any(|finding| !finding.is_warning) { Err(self.findings) } else { Ok(mapping) }
+    }
+
     fn fields(&mut self, fields: &IndexMap<FieldName, Field>, place: &str, top: bool) -> Vec<FieldMap> {
         let mut maps = Vec::with_capacity(fields.len());
         for (name, field) in fields {

@@ -351,6 +351,65 @@ fn a_search_or_a_change_without_a_way_back_is_refused() {
     }
 }
 
+#[test]
+fn a_patch_needs_the_record_where_it_gives_a_part_of_what_is_written_as_a_whole() {
+    let person = person();
+    for (patch, needs) in [
+        (json!({ "address": { "street": "Xaqani 3" } }), true),
+        (json!({ "address": null }), false),
+        (json!({ "name": { "family": "Quliyeva" } }), false),
+        (json!({ "name": null }), false),
+        (json!({ "age_group": "child" }), false),
+        (json!({}), false),
+    ] {
+        assert_eq!(person.needs_current(&record(patch.clone())), needs, "{patch}");
+    }
+}
+
+#[test]
+fn a_patch_is_completed_with_the_rest_of_each_field_that_it_touches_and_no_other() {
+    let person = person();
+    let current = record(json!({ "name": { "family": "Əliyeva", "given": "Aygün" }, "address": { "town": "Bakı", "street": "Nizami 14" } }));
+    let completed = |patch: Value| Value::Object(person.completed(&record(patch), &current));
+    let patch = json!({ "name": { "family": "Quliyeva" }, "address": { "street": "Xaqani 3" } });
+    let whole = json!({ "name": { "family": "Quliyeva" }, "address": { "town": "Bakı", "street": "Xaqani 3" } });
+    assert_eq!(completed(patch), whole);
+    assert_eq!(completed(json!({ "address": { "street": null } })), json!({ "address": { "town": "Bakı" } }));
+    assert_eq!(completed(json!({ "address": null, "sex": null })), json!({ "address": null, "sex": null }));
+    // What is no field stays, so that it is refused and not lost.
+    assert_eq!(completed(json!({ "nmae": { "family": "x" } })), json!({ "nmae": { "family": "x" } }));
+}
+
+#[test]
+fn a_key_is_taken_out_of_a_record_that_has_all_of_it() {
+    let person = person();
+    assert_eq!(person.record_key(&record(json!({ "pin": "00042", "sex": "male" }))), Some(vec![json!("00042")]));
+    assert_eq!(person.record_key(&record(json!({ "sex": "male" }))), None);
+    assert_eq!(person.record_key(&record(json!({ "pin": null }))), None);
+}
+
+#[test]
+fn the_request_of_an_action_is_written_and_its_reply_read_like_records() {
+    let manifest: Entity = serde_json::from_value(json!({
+        "schema": "x/y/v1", "key": "pin", "fields": { "pin": "PIN" }, "operations": { "read": {} },
+        "actions": { "revoke": {
+            "fields": { "reason.code": { "from": "REASON", "codec": { "digits": 3 } } },
+            "reply": { "schema": "x/z/v1", "fields": { "revoked_on": { "from": "DAY", "codec": { "date": "%Y%m%d" } } } },
+        } },
+    }))
+    .expect("the form of an entity");
+    let action = &manifest.actions[0];
+    let codes = CodeBook::default();
+    let request = Mapping::of_request(&action.fields, &codes).expect("a mapping");
+    let input = record(json!({ "reason": { "code": "007" } }));
+    assert_eq!(request.encode(&input, Operation::Act), Ok(row(json!({ "REASON": 7 }))));
+    let unknown = record(json!({ "reason": { "text": "x" } }));
+    assert_eq!(places(&request.encode(&unknown, Operation::Act).expect_err("a fault")), [("/reason/text", "unknown_field")]);
+    let reply = Mapping::of_reply(&action.reply.as_ref().expect("a reply").fields, &codes).expect("a mapping");
+    assert_eq!(decoded(&reply, &row(json!({ "DAY": "20261123" }))), (json!({ "revoked_on": "2026-11-23" }), vec![]));
+    assert!(Mapping::of_request(&serde_json::from_value(json!({ "a": { "constant": 1 } })).expect("fields"), &codes).is_err());
+}
+
 proptest! {
     /// What is written is read again as it was given, for every field that has a way back.
     #[test]

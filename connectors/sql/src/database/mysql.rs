@@ -1,6 +1,6 @@
 //! MariaDB and MySQL: everything but text and bytes is read as text, which keeps zero dates and exact decimals.
 
-use rabita_sdk::Legacy;
+use rabita_sdk::{Legacy, Row, Source};
 use sqlx::mysql::{MySql, MySqlRow, MySqlTypeInfo};
 use sqlx::pool::PoolConnection;
 use sqlx::{
@@ -8,8 +8,10 @@ use sqlx::{
     ValueRef as _,
 };
 
-use super::bound;
+use super::{bound, to_be_cast};
+use crate::act::wanted_of;
 use crate::column::{Class, Column};
+use crate::connector::Trouble;
 use crate::statement::Statement;
 
 type Connection = PoolConnection<MySql>;
@@ -21,6 +23,39 @@ pub(super) async fn fetch(
 ) -> Result<Vec<Vec<Legacy>>, sqlx::Error> {
     let rows = bound!(statement).fetch_all(&mut **connection).await?;
     rows.iter().map(|row| columns.iter().enumerate().map(|(at, column)| value(row, at, column)).collect()).collect()
+}
+
+/// The first row of what an action answers. Nothing casts its columns for us, so they are of types that we decode
+/// without loss.
+pub(super) async fn answer(connection: &mut Connection, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
+    let rows = bound!(statement).fetch_all(&mut **connection).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let columns = row.columns();
+    let decoded = wanted_of(columns.iter().map(|column| column.name()).collect(), wanted, |at| {
+        let info = columns[at].type_info();
+        let column = described(info);
+        match (info.name(), column.class) {
+            ("YEAR", _) | (_, Class::Bits | Class::Date | Class::Timestamp | Class::Instant | Class::Other) => {
+                Err(to_be_cast(columns[at].name(), info.name()).into())
+            }
+            (_, Class::Int) => Ok(integer(row, at)?),
+            _ => Ok(value(row, at, &column)?),
+        }
+    })?;
+    Ok(Some(decoded))
+}
+
+fn integer(row: &MySqlRow, at: usize) -> Result<Legacy, sqlx::Error> {
+    let raw = row.try_get_raw(at)?;
+    if raw.is_null() {
+        return Ok(Legacy::Null);
+    }
+    let of_column = |source| sqlx::Error::ColumnDecode { index: at.to_string(), source };
+    if raw.type_info().name().contains("UNSIGNED") {
+        let number = <u64 as Decode<MySql>>::decode(raw).map_err(of_column)?;
+        return Ok(i64::try_from(number).map_or_else(|_| Legacy::Text(number.to_string()), Legacy::Int));
+    }
+    <i64 as Decode<MySql>>::decode(raw).map(Legacy::Int).map_err(of_column)
 }
 
 pub(super) async fn execute(connection: &mut Connection, statement: Statement) -> Result<u64, sqlx::Error> {

@@ -8,10 +8,26 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Database, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Database, Executor as _};
 
 use super::Pool;
+use super::doubt::Doubt;
 use crate::settings::{Scheme, Settings, TlsMode};
+
+/// A database's server: where it listens, and what is known of the connections to it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// None for a socket in the file system.
+    pub(crate) address: Option<Address>,
+    pub(crate) doubt: Arc<Doubt>,
+}
+
+impl Server {
+    /// A share of what tells that sessions are under way.
+    pub(crate) fn in_use(&self) -> Option<Arc<()>> {
+        self.address.as_ref().map(|address| Arc::clone(&address.in_use))
+    }
+}
 
 /// Where a server listens, and a token that each session on it holds a share of.
 #[derive(Debug)]
@@ -89,11 +105,13 @@ pub(crate) fn connect(settings: &Settings, pooling: &Pooling<'_>) -> Result<Pool
     Ok(match scheme {
         Scheme::Postgres => {
             let (options, address) = postgres_options(settings, pooling)?;
-            Pool::Postgres(postgres(settings, pooling, options), address)
+            let doubt = Arc::new(Doubt::new());
+            Pool::Postgres(postgres(settings, pooling, options, &doubt), Server { address, doubt })
         }
         Scheme::MySql => {
             let (options, address) = mysql_options(settings, pooling)?;
-            Pool::MySql(mysql(settings, pooling, options), address)
+            let doubt = Arc::new(Doubt::new());
+            Pool::MySql(mysql(settings, pooling, options, &doubt), Server { address, doubt })
         }
         Scheme::Sqlite => Pool::Sqlite(sqlite(settings, pooling)?),
     })
@@ -106,6 +124,20 @@ fn pool<DB: Database>(settings: &Settings, pooling: &Pooling<'_>) -> PoolOptions
         .acquire_timeout(settings.connect_timeout())
         .idle_timeout(Duration::from_secs(600))
         .max_lifetime(Duration::from_secs(1800))
+}
+
+/// Asks idle connections whether they live only where there is doubt.
+fn doubting<DB: Database>(options: PoolOptions<DB>, doubt: &Arc<Doubt>) -> PoolOptions<DB> {
+    let doubt = Arc::clone(doubt);
+    options.test_before_acquire(false).before_acquire(move |connection, about| {
+        let is_due = doubt.asks(about.idle_for);
+        Box::pin(async move {
+            if is_due {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    })
 }
 
 /// The host's part of a refusal to parse a URL holds the URL, with a password perhaps: so it is not told on.
@@ -133,14 +165,14 @@ fn postgres_options(settings: &Settings, pooling: &Pooling<'_>) -> Result<(PgCon
     Ok((options.application_name("rabita"), address))
 }
 
-fn postgres(settings: &Settings, pooling: &Pooling<'_>, options: PgConnectOptions) -> sqlx::PgPool {
+fn postgres(settings: &Settings, pooling: &Pooling<'_>, options: PgConnectOptions, doubt: &Arc<Doubt>) -> sqlx::PgPool {
     let timeout = pooling.timeout.as_millis();
     let setup = format!(
         "SET statement_timeout = {timeout}; SET idle_in_transaction_session_timeout = {}; SET default_transaction_read_only = {}",
         timeout * 2,
         if settings.read_only { "on" } else { "off" },
     );
-    pool::<sqlx::Postgres>(settings, pooling)
+    doubting(pool::<sqlx::Postgres>(settings, pooling), doubt)
         .after_connect(move |connection, _| {
             let setup = setup.clone();
             Box::pin(async move { connection.execute(AssertSqlSafe(setup)).await.map(drop) })
@@ -170,9 +202,9 @@ fn mysql_options(settings: &Settings, pooling: &Pooling<'_>) -> Result<(MySqlCon
     Ok((options.charset("utf8mb4"), address))
 }
 
-fn mysql(settings: &Settings, pooling: &Pooling<'_>, options: MySqlConnectOptions) -> sqlx::MySqlPool {
+fn mysql(settings: &Settings, pooling: &Pooling<'_>, options: MySqlConnectOptions, doubt: &Arc<Doubt>) -> sqlx::MySqlPool {
     let (timeout, read_only) = (pooling.timeout, settings.read_only);
-    pool::<sqlx::MySql>(settings, pooling)
+    doubting(pool::<sqlx::MySql>(settings, pooling), doubt)
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 // Without it a value that does not fit would be cut without a word.

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
-use rabita_sdk::Legacy;
+use rabita_sdk::{Legacy, Row, Source};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgRow, Postgres};
+use sqlx::postgres::{PgRow, PgTypeInfo, Postgres};
 use sqlx::{
-    AssertSqlSafe, Column as _, Decode, Executor as _, Row as _, SqlSafeStr as _, Statement as _, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, Decode, Either, Executor as _, Row as _, SqlSafeStr as _, Statement as _, TypeInfo as _,
+    ValueRef as _,
 };
 
-use super::bound;
+use super::{bound, to_be_cast};
+use crate::act::wanted_of;
 use crate::column::{Class, Column};
+use crate::connector::Trouble;
 use crate::statement::Statement;
 
 type Connection = PoolConnection<Postgres>;
@@ -30,7 +33,40 @@ pub(super) async fn execute(connection: &mut Connection, statement: Statement) -
 
 pub(super) async fn describe(connection: &mut Connection, sql: String) -> Result<Vec<Column>, sqlx::Error> {
     let prepared = (&mut **connection).prepare(AssertSqlSafe(sql).into_sql_str()).await?;
-    let oids: Vec<u32> = prepared.columns().iter().map(|column| column.type_info().oid().map_or(0, |oid| oid.0)).collect();
+    let oids: Vec<u32> = prepared.columns().iter().map(|column| oid(column.type_info())).collect();
+    types(connection, &oids).await
+}
+
+pub(super) async fn describe_params(connection: &mut Connection, sql: String) -> Result<Vec<Column>, sqlx::Error> {
+    let prepared = (&mut **connection).prepare(AssertSqlSafe(sql).into_sql_str()).await?;
+    let oids: Vec<u32> = match prepared.parameters() {
+        Some(Either::Left(types)) => types.iter().map(oid).collect(),
+        _ => Vec::new(),
+    };
+    types(connection, &oids).await
+}
+
+/// The first row of what an action answers. Nothing casts its columns for us, so they are of types that we decode
+/// without loss.
+pub(super) async fn answer(connection: &mut Connection, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
+    let rows = bound!(statement).fetch_all(&mut **connection).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let columns = row.columns();
+    let decoded = wanted_of(columns.iter().map(|column| column.name()).collect(), wanted, |at| {
+        let class = class(oid(columns[at].type_info()).into(), "", "");
+        if !matches!(class, Class::Bool | Class::Int | Class::Float | Class::Text | Class::Bytes) {
+            return Err(to_be_cast(columns[at].name(), columns[at].type_info().name()).into());
+        }
+        Ok(value(row, at, &Column::new(class, ""))?)
+    })?;
+    Ok(Some(decoded))
+}
+
+fn oid(info: &PgTypeInfo) -> u32 {
+    info.oid().map_or(0, |oid| oid.0)
+}
+
+async fn types(connection: &mut Connection, oids: &[u32]) -> Result<Vec<Column>, sqlx::Error> {
     let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     // Without a type modifier: `bpchar` and not `character`, which would mean one character.
     let names = "SELECT CAST(t.oid AS int8), pg_catalog.format_type(t.oid, -1), CAST(t.typtype AS text), CAST(t.typcategory AS text) \

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use rabita_sdk::Legacy;
+use rabita_sdk::{Legacy, Row, Source};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{
@@ -12,7 +12,9 @@ use sqlx::{
 };
 
 use super::bound;
+use crate::act::wanted_of;
 use crate::column::{Class, Column, marked};
+use crate::connector::Trouble;
 use crate::statement::Statement;
 
 type Connection = PoolConnection<Sqlite>;
@@ -36,6 +38,14 @@ pub(super) async fn fetch(
 ) -> Result<Vec<Vec<Legacy>>, sqlx::Error> {
     let rows = bound!(statement).fetch_all(&mut **connection).await?;
     rows.iter().map(|row| columns.iter().enumerate().map(|(at, column)| value(row, at, column)).collect()).collect()
+}
+
+/// The first row of what an action answers.
+pub(super) async fn answer(connection: &mut Connection, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
+    let rows = bound!(statement).fetch_all(&mut **connection).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let names = row.columns().iter().map(|column| column.name()).collect();
+    Ok(Some(wanted_of(names, wanted, |at| Ok(value(row, at, &Column::new(Class::Other, ""))?))?))
 }
 
 pub(super) async fn execute(connection: &mut Connection, statement: Statement) -> Result<u64, sqlx::Error> {

@@ -106,6 +106,8 @@ pub(crate) fn entity(from: Value, key: &[&str], wanted: &[&str]) -> EntitySpec {
             })
             .collect(),
         version: None,
+        actions: Vec::new(),
+        changes: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is the same for every system: problems, headers, parameters, and the paths of the bus itself.
+//! What is the same for every system: problems, headers, parameters.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use http::StatusCode;
 use rabita_model::Code;
 use serde_json::{Map, Value, json};
 
-use super::{Document, reference};
+use super::{bus, reference};
 use crate::problem::{TYPE, status};
 
 pub(super) const BUS_TAG: &str = "bus";
@@ -29,8 +29,8 @@ pub(super) const PROBLEMS: &[(&str, &str)] = &[
 /// The problems that only a call with a body can meet.
 pub(super) const BODY_PROBLEMS: &[(&str, &str)] = &[("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType")];
 
-/// The problems that a call of the bus itself can meet.
-const BUS_PROBLEMS: &[&str] = &["400", "401", "404", "406", "422", "429", "500", "503"];
+/// The problems that only a change can meet.
+pub(super) const CHANGE_PROBLEMS: &[(&str, &str)] = &[("409", "Conflict"), ("412", "PreconditionFailed")];
 
 pub(super) fn schemas() -> Map<String, Value> {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
@@ -65,7 +65,9 @@ pub(super) fn schemas() -> Map<String, Value> {
             "message": { "type": "string" },
         },
     });
-    Map::from_iter([("Problem".to_owned(), problem), ("ProblemError".to_owned(), error)])
+    let mut schemas = Map::from_iter([("Problem".to_owned(), problem), ("ProblemError".to_owned(), error)]);
+    bus::schemas(&mut schemas);
+    schemas
 }
 
 pub(super) fn parameters() -> Value {
@@ -74,6 +76,32 @@ pub(super) fn parameters() -> Value {
         "Purpose": header("Rabita-Purpose", "Why the data is asked for"),
         "User": header("Rabita-User", "The official or citizen on whose behalf; in ASCII, UTF-8, or as `UTF-8''percent-encoded`"),
         "Case": header("Rabita-Case", "The case or application this belongs to; written as `Rabita-User`"),
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": true,
+            "description": "The caller's name for the change, the same at each repeat of it",
+            "schema": { "type": "string", "pattern": "^[!-~]{1,200}$" },
+            "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+        },
+        "IfMatch": {
+            "name": "If-Match",
+            "in": "header",
+            "description": "The `ETag` of the record on which the change rests, or `*`",
+            "schema": { "type": "string" },
+        },
+        "Prefer": {
+            "name": "Prefer",
+            "in": "header",
+            "description": "`respond-async`, or `wait=` and seconds: how long to wait for the outcome (RFC 7240)",
+            "schema": { "type": "string" },
+        },
+        "ApplyUntil": {
+            "name": "Rabita-Apply-Until",
+            "in": "header",
+            "description": "The latest time at which the change may be applied",
+            "schema": { "type": "string", "format": "date-time" },
+        },
         "Cursor": {
             "name": "cursor",
             "in": "query",
@@ -96,6 +124,13 @@ pub(super) fn headers() -> Value {
         "RateLimitPolicy": text("The limits that hold for this call"),
         "ETag": text("The version of the record as answered"),
         "RetryAfter": count("In how many seconds to try again"),
+        "Update": { "description": "The update's id", "schema": { "type": "string", "format": "uuid" } },
+        "Replayed": {
+            "description": "The change was accepted under the same key before",
+            "schema": { "type": "string", "const": "true" },
+        },
+        "Location": text("Where the record, or the update, is found"),
+        "PreferenceApplied": text("The preference that shaped the answer"),
         "Challenge": text("How to say who is calling"),
     })
 }
@@ -114,6 +149,15 @@ pub(super) fn answer_headers() -> Map<String, Value> {
     names.into_iter().map(|(header, name)| (header.to_owned(), reference("headers", name))).collect()
 }
 
+/// The headers of the answer to a change.
+pub(super) fn change_headers() -> Map<String, Value> {
+    let mut headers = answer_headers();
+    headers.retain(|name, _| !["Age", "Rabita-Stale", "Rabita-Observed"].contains(&name.as_str()));
+    let own = [("Rabita-Update", "Update"), ("Idempotency-Replayed", "Replayed"), ("Preference-Applied", "PreferenceApplied")];
+    headers.extend(own.map(|(header, name)| (header.to_owned(), reference("headers", name))));
+    headers
+}
+
 pub(super) fn responses() -> Value {
     let mut responses = Map::new();
     let not_modified = json!({
@@ -121,7 +165,7 @@ pub(super) fn responses() -> Value {
         "headers": { "ETag": reference("headers", "ETag"), "Rabita-Exchange": reference("headers", "Exchange") },
     });
     responses.insert("NotModified".into(), not_modified);
-    for (number, name) in PROBLEMS.iter().chain(BODY_PROBLEMS) {
+    for (number, name) in PROBLEMS.iter().chain(BODY_PROBLEMS).chain(CHANGE_PROBLEMS) {
         responses.insert((*name).into(), problem_response(number));
     }
     Value::Object(responses)
@@ -156,39 +200,6 @@ fn example(code: Code) -> Value {
         "retry": code.retry(),
         "exchange": "018f3a5c-7b1e-7c3d-9a2b-4d5e6f708192",
     })
-}
-
-/// The paths under `/bus` that are there for every system.
-pub(super) fn bus_paths(document: &mut Document) {
-    let parts = ["registry", "version", "entity"]
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
-    let paths = [
-        ("/bus/catalogue", "readCatalogue", "What this system may see and call", "application/json", &[][..]),
-        ("/bus/openapi.json", "readOpenApi", "This document", "application/json", &[][..]),
-        ("/bus/schemas", "readSchemas", "The schemas of the entities", "application/json", &[][..]),
-        (
-            "/bus/schemas/{registry}/{version}/{entity}",
-            "readSchema",
-            "The JSON Schema of an entity, as this system may see it",
-            "application/schema+json",
-            &parts[..],
-        ),
-    ];
-    for (path, id, summary, media_type, parameters) in paths {
-        let mut responses = Map::new();
-        let content = json!({ media_type: { "schema": { "type": "object" } } });
-        let headers = json!({ "Rabita-Exchange": reference("headers", "Exchange") });
-        responses.insert("200".into(), json!({ "description": summary, "headers": headers, "content": content }));
-        for (status, name) in PROBLEMS.iter().filter(|(status, _)| BUS_PROBLEMS.contains(status)) {
-            responses.insert((*status).into(), reference("responses", name));
-        }
-        let mut operation = json!({ "operationId": document.names.unique(id), "summary": summary, "tags": [BUS_TAG] });
-        if !parameters.is_empty() {
-            operation["parameters"] = parameters.into();
-        }
-        operation["responses"] = Value::Object(responses);
-        document.put(path.to_owned(), "get", operation);
-    }
 }
 
 /// Leaves out the components that nothing refers to: what a system may not call needs none.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 /// The names given so far.
 #[derive(Default)]
-pub(super) struct Names(BTreeSet<String>);
+pub(crate) struct Names(BTreeSet<String>);
 
 impl Names {
     /// This name, with the first number behind it that makes it unlike all before.
-    pub(super) fn unique(&mut self, name: &str) -> String {
+    pub(crate) fn unique(&mut self, name: &str) -> String {
         // Generators turn names to their own taste, so names that differ in case alone count as the same.
         let mut candidate = name.to_owned();
         let mut number = 2_u32;
@@ -21,7 +21,7 @@ impl Names {
 }
 
 /// `civil-registry`, `v1`, `birth_records` become `CivilRegistryV1BirthRecords`.
-pub(super) fn pascal(words: &[&str]) -> String {
+pub(crate) fn pascal(words: &[&str]) -> String {
     let mut name = String::new();
     for part in words.iter().flat_map(|word| word.split(|c: char| !c.is_ascii_alphanumeric())) {
         let mut characters = part.chars();

@@ -37,14 +37,15 @@ pub(super) fn describe(entry: &Entry, document: &mut Document) {
     if reads || searches {
         describer.query(reads, searches);
     }
+    describer.changes();
 }
 
-struct Describer<'a> {
-    entry: &'a Entry,
+pub(super) struct Describer<'a> {
+    pub(super) entry: &'a Entry,
     /// `PopulationV1Persons`.
-    noun: String,
+    pub(super) noun: String,
     entity: Entity<'a>,
-    document: &'a mut Document,
+    pub(super) document: &'a mut Document,
 }
 
 impl Describer<'_> {
@@ -53,7 +54,7 @@ impl Describer<'_> {
         parameters.push(self.fields_in_url());
         let mut responses = ok("The record", json!({ "application/json": { "schema": self.record() } }), true);
         responses.insert("304".into(), reference("responses", "NotModified"));
-        let operation = self.operation("read", "", "One record", parameters, responses);
+        let operation = self.reading("read", "", "One record", parameters, responses);
         self.document.put(self.record_path(), "get", operation);
     }
 
@@ -61,7 +62,7 @@ impl Describer<'_> {
         for (field, media_type) in &self.entry.binary {
             let responses = ok("The binary value", json!({ media_type: { "schema": {} } }), false);
             let summary = format!("`{field}` of one record");
-            let operation = self.operation("read", &pascal(&[field.as_str()]), &summary, self.key_in_path(), responses);
+            let operation = self.reading("read", &pascal(&[field.as_str()]), &summary, self.key_in_path(), responses);
             self.document.put(format!("{}/{field}", self.record_path()), "get", operation);
         }
     }
@@ -77,7 +78,7 @@ impl Describer<'_> {
         parameters.push(reference("parameters", "Cursor"));
         parameters.push(self.fields_in_url());
         let responses = ok("A page of records", json!({ "application/json": { "schema": self.page() } }), false);
-        let operation = self.operation("search", "", "Records by filters, all of which must hold", parameters, responses);
+        let operation = self.reading("search", "", "Records by filters, all of which must hold", parameters, responses);
         self.document.put(self.path(), "get", operation);
     }
 
@@ -97,7 +98,7 @@ impl Describer<'_> {
         let parameters = vec![key, self.fields_in_url()];
         let responses =
             ok("The records in the order of the keys", json!({ "application/json": { "schema": self.several() } }), false);
-        let operation = self.operation("readMany", "", "Several records by their keys", parameters, responses);
+        let operation = self.reading("readMany", "", "Several records by their keys", parameters, responses);
         self.document.put(self.path(), "get", operation);
     }
 
@@ -127,7 +128,7 @@ impl Describer<'_> {
             }
         }
         let responses = ok("What was asked for", Value::Object(content), true);
-        let mut operation = self.operation("query", "", "The same with its arguments in the body", Vec::new(), responses);
+        let mut operation = self.reading("query", "", "The same with its arguments in the body", Vec::new(), responses);
         let body = json!({ "required": true, "content": { "application/json": { "schema": one_or(forms, "oneOf") } } });
         operation["requestBody"] = body;
         for (status, name) in components::BODY_PROBLEMS {
@@ -136,8 +137,12 @@ impl Describer<'_> {
         self.document.put(format!("{}/query", self.path()), "post", operation);
     }
 
-    fn operation(&mut self, verb: &str, object: &str, summary: &str, own: Vec<Value>, responses: Map<String, Value>) -> Value {
+    fn reading(&mut self, verb: &str, object: &str, summary: &str, own: Vec<Value>, responses: Map<String, Value>) -> Value {
         let id = self.document.names.unique(&format!("{verb}{}{object}", self.noun));
+        self.operation(id, summary, own, responses)
+    }
+
+    pub(super) fn operation(&self, id: String, summary: &str, own: Vec<Value>, responses: Map<String, Value>) -> Value {
         let mut parameters = own;
         parameters.push(self.purpose());
         parameters.push(reference("parameters", "User"));
@@ -156,16 +161,16 @@ impl Describer<'_> {
     }
 
     /// `/api/population/v1/persons`.
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         format!("/api/{}", address(self.entry))
     }
 
-    fn record_path(&self) -> String {
+    pub(super) fn record_path(&self) -> String {
         let keys: Vec<String> = self.entry.key.iter().map(|field| format!("{{{field}}}")).collect();
         format!("{}/{}", self.path(), keys.join(","))
     }
 
-    fn record(&self) -> Value {
+    pub(super) fn record(&self) -> Value {
         reference("schemas", &self.entity.name)
     }
 
@@ -200,7 +205,7 @@ impl Describer<'_> {
         self.document.schemas.insert(self.entity.page.clone(), schema);
     }
 
-    fn key_in_path(&self) -> Vec<Value> {
+    pub(super) fn key_in_path(&self) -> Vec<Value> {
         let parameter = |field| json!({ "name": field, "in": "path", "required": true, "schema": self.key_field(field) });
         self.entry.key.iter().map(parameter).collect()
     }
@@ -210,7 +215,7 @@ impl Describer<'_> {
         self.entity.field(field)
     }
 
-    fn key(&self) -> Value {
+    pub(super) fn key(&self) -> Value {
         if let [field] = self.entry.key.as_slice() {
             return self.key_field(field);
         }
@@ -345,6 +350,6 @@ fn ok(description: &str, content: Value, has_tag: bool) -> Map<String, Value> {
     responses
 }
 
-fn one_or(mut schemas: Vec<Value>, keyword: &str) -> Value {
+pub(super) fn one_or(mut schemas: Vec<Value>, keyword: &str) -> Value {
     if schemas.len() == 1 { schemas.remove(0) } else { json!({ keyword: schemas }) }
 }

@@ -34,19 +34,19 @@ const LIST: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
 const NAMED: [&str; 5] = ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 
 /// An entity's document with the names that its parts have among the components.
-pub(super) struct Entity<'a> {
+pub(crate) struct Entity<'a> {
     document: &'a Value,
     /// The name of the record's component.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The names of the answers that hold several records.
-    pub(super) several: String,
-    pub(super) page: String,
+    pub(crate) several: String,
+    pub(crate) page: String,
     parts: BTreeMap<&'a str, String>,
 }
 
 impl<'a> Entity<'a> {
     /// Names the record and its parts.
-    pub(super) fn new(document: &'a Value, name: &str, names: &mut Names) -> Self {
+    pub(crate) fn new(document: &'a Value, name: &str, names: &mut Names) -> Self {
         let name = names.unique(name);
         let several = names.unique(&format!("{name}Several"));
         let page = names.unique(&format!("{name}Page"));
@@ -60,7 +60,7 @@ impl<'a> Entity<'a> {
     }
 
     /// Puts the record and its parts among the components.
-    pub(super) fn put(&self, schemas: &mut Map<String, Value>) {
+    pub(crate) fn put(&self, schemas: &mut Map<String, Value>) {
         let mut record = self.rewritten(self.document);
         if let Value::Object(members) = &mut record {
             for keyword in ["$defs", "$id", "$schema"] {
@@ -74,7 +74,7 @@ impl<'a> Entity<'a> {
     }
 
     /// The schema of a field's values; of each value where the field is a list.
-    pub(super) fn field(&self, field: &FieldName) -> Value {
+    pub(crate) fn field(&self, field: &FieldName) -> Value {
         let mut schema = self.document;
         for member in field.members() {
             match self.member(schema, member, HOPS_MAX) {

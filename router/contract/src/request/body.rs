@@ -1,4 +1,4 @@
-//! The body of `POST .../query`.
+//! The body of `POST .../query`, and what the bodies of all calls share.
 
 use rabita_model::ask::Key;
 use rabita_model::{Code, Comparison, Fault, FieldName, Filter, Refusal, Want};
@@ -9,18 +9,14 @@ use crate::likely::did_you_mean;
 
 const MEMBERS: [&str; 7] = ["key", "keys", "where", "fields", "limit", "cursor", "field"];
 
-/// What the body asks for. `None` when there are faults.
+/// What the body of a query asks for. `None` when there are faults.
 pub(super) fn parse(body: &[u8], faults: &mut Vec<Fault>) -> Result<Option<Wish>, Refusal> {
-    let value = json::read(body).map_err(|message| {
-        let fault = Fault::at("", "json", format!("the body is not the JSON that is taken: {message}"));
-        Refusal::with_faults(Code::MalformedRequest, vec![fault])
-    })?;
-    let Value::Object(members) = value else {
+    let Value::Object(members) = value(body)? else {
         faults.push(Fault::at("", "type", "the body is a JSON object with one of `key`, `keys` and `where`"));
         return Ok(None);
     };
     let before = faults.len();
-    unknown_members(&members, faults);
+    unknown_members(&members, &MEMBERS, "; filters stand in `where`", faults);
     let want = want(&members, faults);
     let fields = fields(&members, faults);
     if faults.len() > before {
@@ -29,11 +25,20 @@ pub(super) fn parse(body: &[u8], faults: &mut Vec<Fault>) -> Result<Option<Wish>
     Ok(want.map(|want| Wish { want, fields, in_url: false }))
 }
 
-fn unknown_members(members: &Map<String, Value>, faults: &mut Vec<Fault>) {
-    for name in members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
+/// The JSON of a body.
+pub(super) fn value(body: &[u8]) -> Result<Value, Refusal> {
+    json::read(body).map_err(|message| {
+        let fault = Fault::at("", "json", format!("the body is not the JSON that is taken: {message}"));
+        Refusal::with_faults(Code::MalformedRequest, vec![fault])
+    })
+}
+
+/// Faults of members that there are not.
+pub(super) fn unknown_members(members: &Map<String, Value>, known: &[&str], hint: &str, faults: &mut Vec<Fault>) {
+    for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
         // A name of another form may be a value that ended up in the wrong place: it is not repeated.
         let pointer = if FieldName::new(name).is_ok() { format!("/{name}") } else { String::new() };
-        let message = format!("there is no such member{}; filters stand in `where`", did_you_mean(name, &MEMBERS));
+        let message = format!("there is no such member{}{hint}", did_you_mean(name, known));
         faults.push(Fault::at(pointer, "unknown_member", message));
     }
 }
@@ -68,7 +73,7 @@ fn want(members: &Map<String, Value>, faults: &mut Vec<Fault>) -> Option<Want> {
     }
 }
 
-fn key(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<Key> {
+pub(super) fn key(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<Key> {
     let values = match value {
         Value::Array(values) if values.is_empty() => {
             faults.push(Fault::at(pointer, "empty", "a key has at least one value"));

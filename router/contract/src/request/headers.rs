@@ -4,6 +4,9 @@ use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use rabita_model::{Code, Fault, Purpose, Refusal};
 
+/// What a patch may be sent as.
+pub(crate) const PATCH_TYPES: [&str; 2] = ["application/merge-patch+json", "application/json"];
+
 const TEXT_MAX: usize = 200;
 
 /// What the headers say about the reason for the request.
@@ -29,15 +32,23 @@ pub(super) fn words(headers: &HeaderMap, faults: &mut Vec<Fault>) -> Words {
 
 /// Refuses a body that is not JSON.
 pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let essence = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    let essence = essence(headers);
     let is_json = essence.as_deref().is_some_and(|essence| {
         essence == "application/json"
             || essence.strip_prefix("application/").and_then(|sub| sub.strip_suffix("+json")).is_some_and(|s| !s.is_empty())
     });
     if is_json { Ok(()) } else { Err(Code::MediaTypeUnsupported.into()) }
+}
+
+/// Refuses a patch that is no merge patch: another kind of patch is an array, or means something else by an object.
+pub(super) fn patch_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_merge_patch = essence(headers).is_some_and(|essence| PATCH_TYPES.contains(&essence.as_str()));
+    if is_merge_patch { Ok(()) } else { Err(Code::MediaTypeUnsupported.into()) }
+}
+
+fn essence(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// Refuses when `Accept` is there and takes none of the media types in which the answer exists (RFC 9110, 12.5.1).

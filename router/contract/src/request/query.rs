@@ -22,8 +22,12 @@ pub(super) struct Pair<'a> {
 }
 
 impl Pair<'_> {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The value. That it decodes was found when the pairs were made.
-    fn value(&self) -> String {
+    pub(super) fn value(&self) -> String {
         form_decoded(self.raw).unwrap_or_default()
     }
 }
@@ -231,7 +235,7 @@ fn fields(pair: &Pair<'_>, faults: &mut Vec<Fault>) -> Vec<FieldName> {
     })
 }
 
-fn unexpected(name: &str, message: &str, candidates: &[&str]) -> Fault {
+pub(super) fn unexpected(name: &str, message: &str, candidates: &[&str]) -> Fault {
     if FieldName::new(name.split('[').next().unwrap_or_default()).is_err() {
         return Fault::at("", "unexpected_parameter", message);
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rabita_model::catalogue::{Catalogue, Entry};
-use rabita_model::{AgencyId, Comparison, EntityName, FieldName, Operation, Purpose, RegistryId, SystemId, Version};
+use rabita_model::catalogue::{ActionEntry, Catalogue, Cut, Effect, Entry};
+use rabita_model::{ActionName, AgencyId, Comparison, EntityName, FieldName, Operation, Purpose, RegistryId, SystemId, Version};
 use serde_json::{Value, json};
 
 pub fn catalogue() -> Catalogue {
@@ -14,12 +14,12 @@ pub fn catalogue() -> Catalogue {
     }
 }
 
-/// Read and searched, with a photo.
+/// Read and searched, with a photo; changed in part and by actions, and followed.
 fn persons() -> Entry {
     Entry {
         title: Some("The population register".into()),
         key: fields(&["pin"]),
-        operations: vec![Operation::Read, Operation::Search],
+        operations: vec![Operation::Read, Operation::Search, Operation::Update, Operation::Act, Operation::Subscribe],
         fields: fields(&["pin", "name.family", "name.given", "birth_date", "limit", "registered", "guardian", "addresses"]),
         binary: BTreeMap::from([(field("photo"), "image/jpeg".into())]),
         purposes: vec![Purpose::new("birth-registration").expect("a purpose"), Purpose::new("passport").expect("a purpose")],
@@ -28,6 +28,10 @@ fn persons() -> Entry {
             (field("birth_date"), vec![Comparison::Equals, Comparison::From, Comparison::To]),
             (field("limit"), vec![Comparison::Equals]),
         ]),
+        writes: BTreeMap::from([(Operation::Update, cut(&["name.family", "addresses"], person_in_part()))]),
+        events: Some(cut(&["name.family", "addresses"], person_in_part())),
+        actions: vec![action("restore", None, json!({ "type": "object" }), None), revoke()],
+        effect: Some(Effect::Confirmed),
         page_max: Some(100),
         ..entry("population", "persons", person())
     }
@@ -48,16 +52,67 @@ fn parcels() -> Entry {
     }
 }
 
-/// One key, read only.
+/// One key, read; made, replaced and ended.
 fn companies() -> Entry {
     let document = json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" } } });
-    entry("business", "companies", document)
+    let create = (Operation::Create, cut(&["id"], document.clone()));
+    let replace = (Operation::Replace, cut(&["id"], document.clone()));
+    Entry {
+        operations: vec![Operation::Read, Operation::Create, Operation::Replace, Operation::Delete],
+        writes: BTreeMap::from([create, replace]),
+        effect: Some(Effect::ExactlyOnce),
+        ..entry("business", "companies", document)
+    }
 }
 
-/// Identifiers in the body only.
+/// Identifiers in the body only; made, changed in part and ended, and never read.
 fn patients() -> Entry {
     let document = json!({ "type": "object", "properties": { "id": { "type": "string" } } });
-    Entry { identifiers_in_url: false, ..entry("health", "patients", document) }
+    let create = (Operation::Create, cut(&["id"], document.clone()));
+    let update = (Operation::Update, cut(&["id"], document.clone()));
+    Entry {
+        operations: vec![Operation::Create, Operation::Update, Operation::Delete],
+        writes: BTreeMap::from([create, update]),
+        effect: Some(Effect::AtLeastOnce),
+        identifiers_in_url: false,
+        ..entry("health", "patients", document)
+    }
+}
+
+fn revoke() -> ActionEntry {
+    let request = json!({ "type": "object", "required": ["reason"], "properties": { "reason": { "type": "string" } } });
+    let reply = json!({ "type": "object", "properties": { "receipt": { "type": "string" } } });
+    action("revoke", Some("Revokes the registration"), request, Some(reply))
+}
+
+fn action(name: &str, title: Option<&str>, request: Value, reply: Option<Value>) -> ActionEntry {
+    ActionEntry {
+        name: ActionName::new(name).expect("an action"),
+        title: title.map(str::to_owned),
+        request: Arc::new(request),
+        reply: reply.map(Arc::new),
+    }
+}
+
+fn cut(names: &[&str], document: Value) -> Cut {
+    Cut { fields: fields(names), document: Arc::new(document) }
+}
+
+/// The fields of a person that may be written, and followed.
+fn person_in_part() -> Value {
+    let city = json!({ "type": "object", "required": ["city"], "properties": { "city": { "type": "string" } } });
+    json!({
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": { "$ref": "#/$defs/name" },
+            "addresses": { "type": "array", "items": { "$ref": "#/$defs/address" } },
+        },
+        "$defs": {
+            "name": { "type": "object", "required": ["family"], "properties": { "family": { "type": "string" } } },
+            "address": city,
+        },
+    })
 }
 
 fn person() -> Value {
@@ -106,6 +161,10 @@ fn entry(registry: &str, entity: &str, document: Value) -> Entry {
         binary: BTreeMap::new(),
         purposes: Vec::new(),
         filters: BTreeMap::new(),
+        writes: BTreeMap::new(),
+        events: None,
+        actions: Vec::new(),
+        effect: None,
         page_max: None,
         keys_max: 50,
         identifiers_in_url: true,

@@ -16,6 +16,7 @@ use super::{Answer, Body, Timing};
 use crate::registry::{Entity, Fetched, Flown, Question, Registry};
 use crate::seal::Seal;
 use crate::stage::{Asked, Validated};
+use crate::update;
 
 /// The longest that a binary value may take on its way to the caller.
 const BINARY_TIME: Duration = Duration::from_secs(300);
@@ -29,6 +30,7 @@ pub(super) async fn deliver(
 ) -> Result<Answer, Refusal> {
     let Validated { permitted, asked, .. } = validated;
     let (registry, entity) = (permitted.registry, permitted.entity);
+    let versioned = versioned(&entity, &asked);
     if let Asked::Binary { key, source, media_type } = asked {
         let call = registry.call(exchange, traceparent, BINARY_TIME);
         return binary(&registry, &entity, key, source, media_type, call, timing).await;
@@ -40,6 +42,10 @@ pub(super) async fn deliver(
     };
     let answer = |fetched: Fetched, age, stale| Answer::Data {
         next: fetched.next.as_ref().map(|next| seal.seal(next, search.as_bytes())),
+        version: versioned.as_ref().zip(fetched.version.as_ref()).map(|(context, version)| {
+            let text = serde_json::to_string(version).expect("legacy values are JSON");
+            seal.seal(&text, context.as_bytes())
+        }),
         body: fetched.body,
         age,
         stale,
@@ -86,8 +92,15 @@ fn argument(asked: &Asked) -> String {
         Asked::Read { key } => format!("read {}", serde_json::to_string(key).unwrap_or_default()),
         Asked::ReadMany { keys } => format!("many {}", serde_json::to_string(keys).unwrap_or_default()),
         Asked::Search { limit, cursor, search, .. } => format!("search {limit} {cursor:?} {search}"),
-        Asked::Binary { .. } => String::new(),
+        Asked::Binary { .. } | Asked::Change(_) => String::new(),
     }
+}
+
+/// What the seal of the record's version belongs to, where one record is asked for that has one.
+fn versioned(entity: &Entity, asked: &Asked) -> Option<String> {
+    let Asked::Read { key } = asked else { return None };
+    entity.changing.version.as_ref()?;
+    Some(update::version_context(&update::record_name(&entity.target.registry, key)))
 }
 
 /// Joins the flight of this question, or begins it.
@@ -124,12 +137,13 @@ async fn fetch(
 ) -> Result<Fetched, Refusal> {
     let projection = entity.projection(selection);
     let mut reply = Reply { entity, selection, selected: &projection.selected, observed: 0 };
-    let mut next = None;
+    let (mut next, mut version) = (None, None);
     let body = match asked {
         Asked::Read { key } => {
             let ask = Read { entity: entity.index, key, wanted: projection.wanted.clone() };
             let (row, _) = registry.deliver(call, registry.connector.read(ask, call)).await?;
             let row = row.ok_or(Code::RecordAbsent)?;
+            version = entity.changing.version.as_ref().and_then(|version| row.find(version)).cloned();
             Body::Record(reply.record(&row)?)
         }
         Asked::ReadMany { keys } => {
@@ -155,9 +169,11 @@ async fn fetch(
             next = page.next;
             Body::Page(records)
         }
-        Asked::Binary { .. } => return Err(Refusal::new(Code::Internal).detail("a binary value is no record")),
+        Asked::Binary { .. } | Asked::Change(_) => {
+            return Err(Refusal::new(Code::Internal).detail("neither a binary value nor a change is fetched"));
+        }
     };
-    Ok(Fetched { body: Arc::new(body), next, observed: reply.observed })
+    Ok(Fetched { body: Arc::new(body), next, version, observed: reply.observed })
 }
 
 /// Rows on their way to being records.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use rabita_config::grant::{FieldsGranted, Grant, PurposesGranted};
-use rabita_model::{Ask, Code, Fault, Operation, Purpose, Refusal, RegistryId, SystemId, Target, Want};
+use rabita_model::{ActionName, Ask, Change, Code, Fault, FieldName, Operation, Purpose, Refusal, RegistryId, SystemId, Target, Want};
 use rabita_sdk::mapping::Selection;
 
 use super::Authenticated;
@@ -18,6 +18,8 @@ pub(crate) struct Grants(HashMap<SystemId, HashMap<Target, Vec<Granted>>>);
 /// One grant, compiled.
 pub(crate) struct Granted {
     pub operations: Vec<Operation>,
+    /// The actions that `act` covers; `None` for all.
+    pub actions: Option<Vec<ActionName>>,
     /// The granted fields, binary ones too.
     pub selection: Selection,
     /// `None` permits every purpose, and none at all.
@@ -59,6 +61,7 @@ impl Grants {
             };
             index.entry(grant.system.clone()).or_default().entry(target).or_default().push(Granted {
                 operations: grant.operations.clone(),
+                actions: grant.actions.clone(),
                 selection,
                 purposes,
                 until: grant.until,
@@ -79,22 +82,45 @@ impl Grants {
         let grants = self.0.get(&caller.caller().id).and_then(|grants| grants.get(&ask.target)).ok_or_else(none)?;
         let (registry, entity) = entities.get(&ask.target).ok_or_else(none)?;
         // A grant can name more than the manifest offers, which `check` only warns of.
-        if !entity.manifest.operations.offers(ask.want.operation()) {
+        if !entity.manifest.offers(ask.want.operation()) {
             return Err(none());
         }
         let holding = holding(grants, &ask, today)?;
         let granted = holding[1..].iter().fold(holding[0].selection.clone(), |all, grant| all.or(&grant.selection));
         let selection = requested(entity, &ask, &granted)?;
         refuse_hidden_filters(entity, &ask, &granted)?;
+        refuse_hidden_writes(entity, &ask, &granted)?;
         take(&holding)?;
         Ok(Permitted { registry: Arc::clone(registry), entity: Arc::clone(entity), selection, ask, _made_here: () })
+    }
+}
+
+impl Granted {
+    /// Whether the operation, and the action where it is one, are granted.
+    pub fn covers(&self, operation: Operation, action: Option<&ActionName>) -> bool {
+        let names_it = |action| self.actions.as_ref().is_none_or(|actions| actions.contains(action));
+        self.operations.contains(&operation) && action.is_none_or(names_it)
+    }
+
+    /// Whether it holds on a day, for a purpose.
+    pub fn holds(&self, today: Date, purpose: Option<&Purpose>) -> bool {
+        let for_purpose = match (&self.purposes, purpose) {
+            (None, _) => true,
+            (Some(purposes), Some(purpose)) => purposes.contains(purpose),
+            (Some(_), None) => false,
+        };
+        for_purpose && self.until.is_none_or(|until| today <= until)
     }
 }
 
 /// The grants that hold for the operation, today, for the purpose: at least one.
 fn holding<'a>(grants: &'a [Granted], ask: &Ask, today: Date) -> Result<Vec<&'a Granted>, Refusal> {
     let operation = ask.want.operation();
-    let for_operation: Vec<&Granted> = grants.iter().filter(|grant| grant.operations.contains(&operation)).collect();
+    let action = match &ask.want {
+        Want::Change(submission) => submission.change.action(),
+        _ => None,
+    };
+    let for_operation: Vec<&Granted> = grants.iter().filter(|grant| grant.covers(operation, action)).collect();
     if for_operation.is_empty() {
         return Err(Refusal::new(Code::NotPermitted));
     }
@@ -103,14 +129,7 @@ fn holding<'a>(grants: &'a [Granted], ask: &Ask, today: Date) -> Result<Vec<&'a 
     if current.is_empty() {
         return Err(Refusal::new(Code::GrantExpired));
     }
-    let holding: Vec<&Granted> = current
-        .into_iter()
-        .filter(|grant| match (&grant.purposes, &ask.purpose) {
-            (None, _) => true,
-            (Some(purposes), Some(purpose)) => purposes.contains(purpose),
-            (Some(_), None) => false,
-        })
-        .collect();
+    let holding: Vec<&Granted> = current.into_iter().filter(|grant| grant.holds(today, ask.purpose.as_ref())).collect();
     match (holding.is_empty(), &ask.purpose) {
         (false, _) => Ok(holding),
         (true, None) => Err(Refusal::new(Code::PurposeMissing)),
@@ -163,6 +182,31 @@ fn refuse_hidden_filters(entity: &Entity, ask: &Ask, granted: &Selection) -> Res
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Refusal::with_faults(Code::FieldNotPermitted, faults)) }
+}
+
+/// Every field that a change writes must be granted. A field that does not exist is the validation's to tell.
+fn refuse_hidden_writes(entity: &Entity, ask: &Ask, granted: &Selection) -> Result<(), Refusal> {
+    let Want::Change(submission) = &ask.want else { return Ok(()) };
+    let (Change::Create { record: written } | Change::Replace { record: written, .. } | Change::Update { patch: written, .. }) =
+        &submission.change
+    else {
+        return Ok(());
+    };
+    let mut faults = Vec::new();
+    for field in rabita_model::update::patched_fields(written) {
+        if is_hidden(entity, &field, granted) {
+            let message = format!("the grant covers no field `{field}`");
+            faults.push(Fault::at(format!("{}{}", submission.within, field.pointer()), "field_not_permitted", message));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::with_faults(Code::FieldNotPermitted, faults)) }
+}
+
+/// Whether a field is one that a mapping has, in whole or in part, and not all that it touches is granted.
+fn is_hidden(entity: &Entity, field: &FieldName, granted: &Selection) -> bool {
+    // What is written can lie within a field of the mapping, or hold several.
+    let touched: Vec<FieldName> = entity.mapping.names().filter(|own| own.covers(field) || field.covers(own)).cloned().collect();
+    !touched.is_empty() && entity.mapping.select(&touched).is_ok_and(|touched| !touched.without(granted).is_empty())
 }
 
 /// Takes one from the limit of a grant; a grant without a limit of its own needs none.

@@ -1,5 +1,7 @@
 //! Validate: the request against the contract, and its arguments turned into legacy terms. All faults at once.
 
+mod change;
+
 use rabita_model::ask::Key;
 use rabita_model::{Code, Comparison, Fault, FieldName, Filter, Refusal, Want};
 use rabita_schemas::{FieldShape, JsonType, SelectedFields};
@@ -10,6 +12,8 @@ use serde_json::{Map, Value};
 use super::Permitted;
 use crate::registry::Entity;
 use crate::seal::Seal;
+
+pub(crate) use change::Draft;
 
 /// Proof that the request satisfies the contract, with its arguments in legacy terms.
 pub(crate) struct Validated {
@@ -40,6 +44,8 @@ pub(crate) enum Asked {
         /// The fields compared by order. Where one decodes to none, a legacy sentinel lay within the range.
         ranges: Option<Selection>,
     },
+    /// Goes to the journal, and from there to the connector.
+    Change(Box<Draft>),
 }
 
 /// On a page, unless more or fewer are asked for.
@@ -59,10 +65,26 @@ impl Validated {
             Want::ReadMany { keys } => faults.keys(entity, keys),
             Want::Binary { key, field } => faults.binary(entity, key, field),
             Want::Search { filters, limit, cursor } => faults.search(entity, filters, *limit, cursor.as_deref(), seal)?,
+            Want::Change(submission) => faults.change(entity, submission, seal)?.map(|draft| Asked::Change(Box::new(draft))),
         };
         match asked {
             Some(asked) if faults.all.is_empty() => Ok(Self { permitted, asked, _made_here: () }),
             _ => Err(Refusal::with_faults(Code::InvalidRequest, faults.all)),
+        }
+    }
+}
+
+impl Validated {
+    /// Whether it changes a record.
+    pub const fn is_change(&self) -> bool {
+        matches!(self.asked, Asked::Change(_))
+    }
+
+    /// The change that it is.
+    pub fn into_draft(self) -> Result<(Permitted, Draft), Refusal> {
+        match self.asked {
+            Asked::Change(draft) => Ok((self.permitted, *draft)),
+            _ => Err(Refusal::new(Code::Internal).detail("what is no change was taken for one")),
         }
     }
 }
@@ -74,6 +96,12 @@ struct Faults {
 
 impl Faults {
     fn key(&mut self, entity: &Entity, key: &Key, place: &str) -> Option<Vec<Legacy>> {
+        let typed = self.typed_key(entity, key, place)?;
+        self.legacy_key(entity, &typed, place)
+    }
+
+    /// The key's values as the schema has them.
+    fn typed_key(&mut self, entity: &Entity, key: &Key, place: &str) -> Option<Vec<Value>> {
         let Key(values) = key;
         if values.len() != entity.key_fields.len() {
             let names: Vec<&str> = entity.key_fields.iter().map(FieldName::as_str).collect();
@@ -99,7 +127,11 @@ impl Faults {
             }
             return None;
         }
-        match entity.mapping.key(&typed) {
+        Some(typed)
+    }
+
+    fn legacy_key(&mut self, entity: &Entity, typed: &[Value], place: &str) -> Option<Vec<Legacy>> {
+        match entity.mapping.key(typed) {
             Ok(key) => Some(key),
             Err(faults) => {
                 faults.into_iter().for_each(|fault| self.add(place, fault.code, fault.message));
@@ -210,7 +242,8 @@ fn parsed(shape: &FieldShape<'_>, text: &str) -> Option<Value> {
     serde_json::from_str::<Value>(text).ok().filter(|value| is_scalar && (value.is_number() || value.is_boolean()))
 }
 
-fn set(record: &mut Map<String, Value>, field: &FieldName, value: Value) {
+/// Sets a field of a record, making the objects on the way.
+pub(crate) fn set(record: &mut Map<String, Value>, field: &FieldName, value: Value) {
     let members: Vec<&str> = field.members().collect();
     let value = members[1..].iter().rev().fold(value, |inner, member| {
         let mut object = Map::new();

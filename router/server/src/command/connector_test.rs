@@ -1,5 +1,7 @@
 //! `rabita connector test`: the tests in manifests, on stand-ins or on the real registries, through all stages.
 
+mod change;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,11 +13,10 @@ use rabita_config::{Country, Registry};
 use rabita_core::{Answer, Body, Bus, Evidence, Received};
 use rabita_model::ask::Key;
 use rabita_model::{Ask, Comparison, FieldName, Filter, Operation, Refusal, Want};
-use rabita_sdk::manifest::{ChangeWord, Test, TestChange};
+use rabita_sdk::manifest::Test;
 use rabita_sdk::plan::PlannedEntity;
-use rabita_sdk::{Applied, Call, Change, ChangeKind, Connector};
-use serde_json::{Map, Value};
-use uuid::Uuid;
+use rabita_sdk::Connector;
+use serde_json::Value;
 
 use super::{Failed, load, output, runtime};
 use crate::machine::{MachineSecrets, WallClock, new_exchange};
@@ -99,6 +100,7 @@ impl Stage {
                     version: entity.target.version,
                     entity: entity.target.entity.clone(),
                     operations: Operation::ALL.to_vec(),
+                    actions: None,
                     fields: FieldsGranted::All(All::All),
                     purposes: PurposesGranted::Any(Any::Any),
                     until: None,
@@ -120,6 +122,8 @@ impl Stage {
             admin: Admin::default(),
             limits: Default::default(),
             telemetry: Default::default(),
+            journal: Default::default(),
+            webhooks: Default::default(),
             cursor_secret: None,
         };
         let country = Country {
@@ -144,7 +148,7 @@ impl Stage {
             }
             _ => (registry.kind.open(spec, secrets).await.map_err(|error| error.to_string())?, None),
         };
-        let bus = Bus::with_connectors(&self.country, vec![Arc::clone(&connector)], secrets, Arc::new(WallClock), new_exchange)
+        let bus = Bus::with_connectors(&self.country, vec![Arc::clone(&connector)], secrets, Arc::new(WallClock), new_exchange, None)
             .map_err(|error| error.to_string())?;
         if let Some(rabita_core::Health::Unready(why)) = bus.probe().await.into_values().next()
             && live
@@ -166,7 +170,7 @@ impl Stage {
     async fn check(&self, test: &Test, bus: &Bus, connector: &dyn Connector) -> Result<(), String> {
         let entity = self.entity(test)?;
         if let Some(change) = &test.change {
-            let done = apply(change, entity, connector, self.country.registries[0].plan.spec.timeout).await;
+            let done = change::apply(change, entity, connector, self.country.registries[0].plan.spec.timeout).await;
             if let Some(code) = &test.expect_error {
                 return match done {
                     Err(why) if why.contains(code.as_str()) => Ok(()),
@@ -231,46 +235,6 @@ fn filter(name: &str, value: &Value) -> Result<Vec<Filter>, String> {
             Ok(Filter { field: field.clone(), comparison, value: value.clone() })
         })
         .collect()
-}
-
-async fn apply(
-    change: &TestChange,
-    entity: &PlannedEntity,
-    connector: &dyn Connector,
-    timeout: std::time::Duration,
-) -> Result<(), String> {
-    let kind = match change.operation {
-        ChangeWord::Create => ChangeKind::Create,
-        ChangeWord::Replace => ChangeKind::Replace,
-        ChangeWord::Update => ChangeKind::Update,
-        ChangeWord::Delete => ChangeKind::Delete,
-    };
-    let told = |faults: Vec<rabita_model::Fault>| {
-        let told: Vec<String> =
-            faults.iter().map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message)).collect();
-        format!("invalid_request: {}", told.join("; "))
-    };
-    let values = entity.mapping.encode(&change.record, kind.operation()).map_err(told)?;
-    let key_of_record = || entity.mapping.key_fields().map(|field| member(&change.record, field)).collect::<Vec<Value>>();
-    let key = match &change.key {
-        Some(Value::Array(parts)) => parts.clone(),
-        Some(one) => vec![one.clone()],
-        None => key_of_record(),
-    };
-    let key = entity.mapping.key(&key).map_err(told)?;
-    let call = Call { exchange: new_exchange(), deadline: std::time::Instant::now() + timeout, traceparent: None };
-    let change = Change { entity: entity.index, id: Uuid::now_v7(), kind, key, values, expected_version: None };
-    match connector.apply(change, &call).await {
-        Ok(Applied::Done | Applied::Before) => Ok(()),
-        Ok(Applied::Absent) => Err("record_absent: there is no such record to change".to_owned()),
-        Ok(Applied::Conflict) => Err("conflict: the record is there already, or at another version".to_owned()),
-        Err(failure) => Err(failure.to_string()),
-    }
-}
-
-fn member(record: &Map<String, Value>, field: &FieldName) -> Value {
-    let whole = Value::Object(record.clone());
-    whole.pointer(&field.pointer()).cloned().unwrap_or_default()
 }
 
 fn compare(test: &Test, result: Result<Answer, Refusal>) -> Result<(), String> {

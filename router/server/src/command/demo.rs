@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rabita_core::Clock as _;
-use rabita_demo::Options;
+use rabita_demo::{Country, Options};
 
 use super::{Failed, load, output, runtime, serve};
 use crate::machine::WallClock;
@@ -15,7 +15,7 @@ use crate::node::{Node, telemetry};
 /// What `demo` is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArguments {
-    /// The scratch directory; made anew if it holds a country already.
+    /// The scratch directory; made anew if it holds a country already, unless it is kept.
     #[arg(long, value_name = "DIR", default_value = "/tmp/rabita-demo")]
     directory: PathBuf,
     /// How many citizens live there.
@@ -27,6 +27,9 @@ pub(super) struct DemoArguments {
     /// The port of the admin listener.
     #[arg(long, default_value_t = 9090, value_parser = clap::value_parser!(u16).range(1..))]
     admin_port: u16,
+    /// Take up the country that is in the directory as it was left, with its ports.
+    #[arg(long, conflicts_with_all = ["citizens", "port", "admin_port", "only_write"])]
+    keep: bool,
     /// Only write the country and start nothing.
     #[arg(long)]
     only_write: bool,
@@ -41,17 +44,26 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<ExitCode, Failed> {
 }
 
 async fn country(arguments: &DemoArguments, options: Options) -> Result<ExitCode, Failed> {
+    if arguments.keep {
+        output::complain(&format!("taking up the country in {} ...", arguments.directory.display()));
+        return live(rabita_demo::keep(&arguments.directory).await?).await;
+    }
     if !arguments.only_write {
         for (flag, port) in [("--port", arguments.port), ("--admin-port", arguments.admin_port)] {
             is_free(flag, port)?;
         }
     }
     output::complain(&format!("writing a country of {} citizens to {} ...", options.citizens, arguments.directory.display()));
-    let mut country = rabita_demo::build(&arguments.directory, &options).await?;
+    let country = rabita_demo::build(&arguments.directory, &options).await?;
     if arguments.only_write {
         output::say(country.config.display());
         return Ok(ExitCode::SUCCESS);
     }
+    live(country).await
+}
+
+/// Runs the country until it is told to end.
+async fn live(mut country: Country) -> Result<ExitCode, Failed> {
     let configuration = load(&country.config)?;
     let registries = country.serve_registries();
     let _log = telemetry::log(&configuration.node.telemetry)?;
@@ -63,7 +75,14 @@ async fn country(arguments: &DemoArguments, options: Options) -> Result<ExitCode
         node.addresses.first().map(ToString::to_string).unwrap_or_default(),
         country.config.display(),
     ));
-    for command in country.commands().into_iter().chain(country.commands_of(&std::env::current_exe()?)) {
+    let program = std::env::current_exe()?;
+    for command in country.commands().into_iter().chain(country.commands_of(&program)) {
+        output::say(format_args!("\n# {}\n{}", command.title, command.command));
+    }
+    output::say(
+        "\nAnd a scene, to be played in this order: a change of a register that is closed, and the bus killed meanwhile.",
+    );
+    for command in country.scene(&program, std::process::id()) {
         output::say(format_args!("\n# {}\n{}", command.title, command.command));
     }
     output::say(format_args!("\nHealth and metrics: http://{}/readyz, /metrics. Ctrl-C ends it.", node.admin));

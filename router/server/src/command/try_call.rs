@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &TryArguments) -> Result<ExitCode, Failed> {
 
 async fn call(arguments: &TryArguments, country: &Country, evidence: Evidence) -> Result<ExitCode, Failed> {
     let secrets = MachineSecrets::new(&country.directory);
-    let bus = Bus::open(country, &secrets, Arc::new(WallClock), new_exchange).await?;
+    let bus = Bus::open(country, &secrets, Arc::new(WallClock), new_exchange, None).await?;
     // Code lists that are tables of the registry are read by the probe; what fails is told by the call itself.
     bus.probe().await;
     let exchange = new_exchange();
@@ -80,7 +80,9 @@ async fn call(arguments: &TryArguments, country: &Country, evidence: Evidence) -
             ));
             Ok(ExitCode::SUCCESS)
         }
-        Ok((Answer::Binary { .. }, _)) => Err("binary fields are not shown here: call a node".into()),
+        Ok((Answer::Binary { .. } | Answer::Change { .. }, _)) => {
+            Err("neither binary fields are shown here nor changes made: call a node".into())
+        }
         Err(refusal) => {
             tell(&refusal, exchange);
             Ok(ExitCode::FAILURE)
@@ -158,8 +160,7 @@ fn evidence_of(country: &Country, system: &str) -> Result<Evidence, Failed> {
 
 /// Prints a refusal as callers see it, and below it what only operators see.
 fn tell(refusal: &Refusal, exchange: rabita_model::ExchangeId) {
-    let frame =
-        Frame { exchange, bus: std::time::Duration::ZERO, registry: None, age: None, is_stale: false, observed: 0, limits: &[] };
+    let frame = Frame::new(exchange);
     let problem = rabita_contract::problem(refusal, &Asked::default(), &frame);
     let body: Value = serde_json::from_slice(problem.body()).unwrap_or_default();
     output::say(format_args!("{body:#}"));

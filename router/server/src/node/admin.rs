@@ -1,6 +1,7 @@
-//! The admin listener: whether the node lives, how the registries are, and the metrics.
+//! The admin listener: whether the node lives, how the registries and the journal are, the metrics, and the updates.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,40 +9,54 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rabita_core::Health;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::exchange::Exchanges;
+use super::operators::{self, Operators};
+
+/// What operators are shown.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub exchanges: Arc<Exchanges>,
+    pub metrics: PrometheusHandle,
+    pub operators: Operators,
+}
+
+/// The longest that an operator's order may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves operators until dropped.
-pub(super) async fn run(socket: TcpListener, exchanges: Arc<Exchanges>, metrics: PrometheusHandle) {
+pub(super) async fn run(socket: TcpListener, desk: Desk) {
     let mut upkeep = tokio::time::interval(Duration::from_secs(5));
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = socket.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, peer),
                 Err(_) => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
             _ = upkeep.tick() => {
-                metrics.run_upkeep();
+                desk.metrics.run_upkeep();
                 continue;
             }
         };
-        let (exchanges, metrics) = (Arc::clone(&exchanges), metrics.clone());
+        let desk = desk.clone();
+        let is_local = stream.local_addr().is_ok_and(|own| is_same_machine(peer, own));
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let response = answer(&request, &exchanges, &metrics);
-                async move { Ok::<_, Infallible>(response) }
+                let desk = desk.clone();
+                async move { Ok::<_, Infallible>(answer(request, &desk, is_local).await) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -54,26 +69,51 @@ pub(super) async fn run(socket: TcpListener, exchanges: Arc<Exchanges>, metrics:
     }
 }
 
-fn answer(request: &Request<Incoming>, exchanges: &Exchanges, metrics: &PrometheusHandle) -> Response<Full<Bytes>> {
+/// Whoever calls from the loopback, or from the very address that is called, is on this machine.
+fn is_same_machine(peer: SocketAddr, own: SocketAddr) -> bool {
+    let (peer, own) = (peer.ip().to_canonical(), own.ip().to_canonical());
+    peer.is_loopback() || peer == own
+}
+
+async fn answer(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    if path.strip_prefix(operators::ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return updates(request, desk, is_local).await;
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET only\n");
     }
-    match request.uri().path() {
+    match path {
         "/livez" => response(StatusCode::OK, "text/plain", "alive\n"),
-        "/readyz" => ready(exchanges),
-        "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4", metrics.render()),
-        _ => response(StatusCode::NOT_FOUND, "text/plain", "/livez, /readyz or /metrics\n"),
+        "/readyz" => ready(desk),
+        "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4", desk.metrics.render()),
+        _ => response(StatusCode::NOT_FOUND, "text/plain", "/livez, /readyz, /metrics or /updates\n"),
     }
 }
 
-/// A node is ready while it takes requests. A registry that is not must not take the node away from callers of others.
-fn ready(exchanges: &Exchanges) -> Response<Full<Bytes>> {
-    let stopping = exchanges.stopping.load(Ordering::Acquire);
-    let health = exchanges.bus.health();
+async fn updates(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, operators::BODY_MAX).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return response(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "the body is too large, or ended early\n"),
+        Err(_) => return response(StatusCode::REQUEST_TIMEOUT, "text/plain", "the body took too long\n"),
+    };
+    let request = operators::Request { head: &head, body: &body, is_local, now: Timestamp::now() };
+    desk.operators.answer(request).await
+}
+
+/// A node is ready while it takes requests. A registry that is not must not take the node away from callers of others,
+/// nor a journal that is not from those who read.
+fn ready(desk: &Desk) -> Response<Full<Bytes>> {
+    let stopping = desk.exchanges.stopping.load(Ordering::Acquire);
+    let health = desk.exchanges.bus.health();
     let all = health.values().all(|health| *health == Health::Ready);
     let registries: Map<String, Value> = health.iter().map(|(id, health)| (id.to_string(), health.to_json())).collect();
     let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let body = json!({ "ready": !stopping, "all_registries_ready": all, "registries": registries });
+    let mut body = json!({ "ready": !stopping, "all_registries_ready": all, "registries": registries });
+    if let Some(journal) = desk.operators.health() {
+        body["journal"] = journal;
+    }
     response(status, "application/json", format!("{body:#}\n"))
 }
 
@@ -82,4 +122,24 @@ fn response(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_this_machine_from_others() {
+        let of = |address: &str| -> SocketAddr { address.parse().expect("an address") };
+        for (peer, own, expected) in [
+            ("127.0.0.1:40000", "127.0.0.1:9090", true),
+            ("[::ffff:127.0.0.1]:40000", "[::]:9090", true),
+            ("[::1]:40000", "[::1]:9090", true),
+            ("10.0.0.7:40000", "10.0.0.7:9090", true),
+            ("10.0.0.8:40000", "10.0.0.7:9090", false),
+            ("[2001:db8::1]:40000", "[2001:db8::2]:9090", false),
+        ] {
+            assert_eq!(is_same_machine(of(peer), of(own)), expected, "{peer} to {own}");
+        }
+    }
 }

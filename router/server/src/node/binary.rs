@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt};
 use http::header::TRAILER;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame as BodyFrame};
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use rabita_contract::{Asked, Frame};
 use rabita_model::{Code, Refusal};
 use rabita_sdk::{BinaryStream, Failure};
@@ -54,13 +54,14 @@ fn streamed(begin: Bytes, chunks: Chunks, media_type: &str, asked: &Asked, frame
     if asked.head_only {
         return head.map(|()| Either::Left(Full::new(Bytes::new())));
     }
-    head.map(|()| Either::Right(BinaryBody { begin: Some(begin), chunks: Some(chunks), hash: digest::Context::new(&SHA256) }))
+    let body = BinaryBody { begin: Some(begin), chunks: Some(chunks), hash: digest::Context::new(&SHA256) };
+    head.map(|()| Either::Right(body.boxed_unsync()))
 }
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Failure>> + Send>>;
 
 /// The chunks, and after the last one the trailer.
-pub(super) struct BinaryBody {
+struct BinaryBody {
     begin: Option<Bytes>,
     chunks: Option<Chunks>,
     hash: digest::Context,

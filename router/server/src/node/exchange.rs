@@ -9,15 +9,20 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body as _;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use rabita_contract::{Asked, Body, ETag, Frame, RateLimit, Route, TraceParent};
+use rabita_contract::{Asked, Body, ChangeTerms, ETag, Frame, RateLimit, Route, TraceParent, UpdatesQuery};
 use rabita_core::{Answer, Bus, Evidence, Exchange, LimitState, Received, Timing, Trail};
-use rabita_model::{Ask, Blame, Code, ExchangeId, Purpose, Refusal, SystemId};
+use rabita_journal::Filter;
+use rabita_model::ask::Key;
+use rabita_model::{Ask, Blame, Code, ExchangeId, Outcome, Purpose, Refusal, SystemId, Want};
+use rabita_sdk::Failure;
 use tokio::sync::Semaphore;
 
-use super::binary::{self, BinaryBody};
+use super::binary;
 use super::meters::Meters;
+use super::subscriptions::{self, Subscriptions};
 use super::telemetry::{Span, Tracing};
 use crate::machine::new_exchange;
 
@@ -30,10 +35,12 @@ pub(super) struct Exchanges {
     pub body_timeout: Duration,
     pub meters: Meters,
     pub tracing: Tracing,
+    /// What is about events, where the node has a journal.
+    pub subscriptions: Option<Subscriptions>,
 }
 
 /// An answer's body: whole, or on its way.
-pub(super) type AnswerBody = Either<Full<Bytes>, BinaryBody>;
+pub(super) type AnswerBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Failure>>;
 
 /// What the log line of an exchange says.
 struct Line<'a> {
@@ -84,7 +91,17 @@ impl Exchanges {
             // What cannot be read costs the bus time all the same.
             Err(refusal) => refuse(self.bus.charge(evidence.as_deref()).err().unwrap_or(refusal)),
             Ok(Route::Entity(ask)) => self.entity(head, &asked, ask, evidence, exchange, started).await,
-            Ok(route) => match self.about(route, evidence.as_deref()) {
+            Ok(route) if subscriptions::is_asked(&route) => {
+                let frame = frame(exchange, started, &Timing::default(), &[]);
+                match self.follow(route, &asked, evidence.as_deref(), &frame).await {
+                    Err(refusal) => refuse(refusal),
+                    Ok(response) => {
+                        line.answered();
+                        response
+                    }
+                }
+            }
+            Ok(route) => match self.about(route, evidence.as_deref()).await {
                 Err(refusal) => refuse(refusal),
                 Ok(body) => {
                     line.answered();
@@ -112,17 +129,41 @@ impl Exchanges {
         }
     }
 
-    /// What the bus says of itself to this caller.
-    fn about(&self, route: Route, evidence: Option<&Evidence>) -> Result<Body, Refusal> {
+    /// What is about events.
+    async fn follow(
+        &self,
+        route: Route,
+        asked: &Asked,
+        evidence: Option<&Evidence>,
+        frame: &Frame<'_>,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        self.bus.charge(evidence)?;
+        // Without a journal no entity offers its events, so no grant permits them.
+        let subscriptions = self.subscriptions.as_ref().ok_or(Code::NotPermitted)?;
+        subscriptions.answer(route, self.bus.identify(evidence)?, asked, frame).await
+    }
+
+    /// What the bus says of itself, and of the caller's updates, to this caller.
+    async fn about(&self, route: Route, evidence: Option<&Evidence>) -> Result<Body, Refusal> {
+        match route {
+            Route::Update(id) => return Ok(rabita_contract::update::update(&self.bus.update(evidence, id).await?)),
+            Route::Updates(query) => {
+                let page = self.bus.updates(evidence, filter(query)).await?;
+                return Ok(rabita_contract::update::updates(&page.updates, page.next.as_deref()));
+            }
+            _ => {}
+        }
         let catalogue = self.bus.catalogue(evidence)?;
         Ok(match route {
             Route::OpenApi => Body::json(&rabita_contract::openapi::openapi(&catalogue, env!("CARGO_PKG_VERSION"))),
+            Route::AsyncApi => Body::json(&rabita_contract::asyncapi::asyncapi(&catalogue, env!("CARGO_PKG_VERSION"))),
             Route::Schemas(None) => Body::json(&rabita_contract::catalogue::schemas(&catalogue)),
             Route::Schemas(Some(name)) => {
                 let schema = rabita_contract::catalogue::schema(&catalogue, &name);
                 Body::schema(schema.ok_or(Code::RouteAbsent)?)
             }
-            Route::Catalogue | Route::Entity(_) => Body::json(&rabita_contract::catalogue::catalogue(&catalogue)),
+            Route::Catalogue => Body::json(&rabita_contract::catalogue::catalogue(&catalogue)),
+            _ => return Err(Code::RouteAbsent.into()),
         })
     }
 
@@ -140,19 +181,28 @@ impl Exchanges {
         let span = self.bus.has(&ask.target).then(|| self.tracing.begin(caller_trace, &ask)).flatten();
         let traceparent = span.as_ref().map(Span::traceparent).or_else(|| caller_trace.map(|trace| trace.to_string()));
         let purpose = ask.purpose.clone();
+        let within = match &ask.want {
+            Want::Change(submission) => submission.within,
+            _ => "",
+        };
         let leaves = Leaves { meters: &self.meters, exchange, started, stayed: false };
         let Exchange { result, trail } = self.bus.exchange(Received { exchange, evidence, traceparent, ask }).await;
         leaves.stayed();
         let limits: Vec<RateLimit<'_>> = trail.limit.iter().map(told).collect();
         let mut frame = frame(exchange, started, &trail.timing, &limits);
+        (frame.update, frame.is_replayed) = (trail.update, trail.is_replayed);
         let (system, purpose) = (trail.system.as_ref().map(SystemId::as_str), purpose.as_ref().map(Purpose::as_str));
         let line = Line { meters: &self.meters, exchange, started, system, trail: Some(&trail), purpose };
         match result {
             Ok(answer) => {
-                line.answered();
-                let response = respond(answer, asked, &mut frame).await;
+                let code = refused_with(&answer);
+                match code {
+                    None => line.answered(),
+                    Some(code) => line.refused(&Refusal::new(code)),
+                }
+                let response = respond(answer, within, asked, &mut frame).await;
                 if let Some(span) = span {
-                    span.end(&trail, response.status().as_u16(), None);
+                    span.end(&trail, response.status().as_u16(), code);
                 }
                 response
             }
@@ -166,6 +216,12 @@ impl Exchanges {
             }
         }
     }
+}
+
+fn filter(query: UpdatesQuery) -> Filter {
+    let UpdatesQuery { state, registry, since, limit, cursor } = query;
+    let limit = limit.map_or(0, |limit| limit as usize);
+    Filter { state, registry, since, limit, cursor, ..Filter::default() }
 }
 
 /// Notices a caller who leaves before the answer: the registry may have been asked all the same.
@@ -211,9 +267,21 @@ fn discard(mut body: Incoming) {
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 const DISCARD_MAX: usize = 1 << 20;
 
-async fn respond(answer: Answer, asked: &Asked, frame: &mut Frame<'_>) -> Response<AnswerBody> {
+/// The code of a change that came to nothing.
+fn refused_with(answer: &Answer) -> Option<Code> {
+    let Answer::Change { entry, .. } = answer else { return None };
+    let conclusion = entry.conclusion.as_ref().filter(|conclusion| conclusion.outcome != Outcome::Applied)?;
+    conclusion.code
+}
+
+async fn respond(answer: Answer, within: &str, asked: &Asked, frame: &mut Frame<'_>) -> Response<AnswerBody> {
     match answer {
-        Answer::Data { body, next, age, stale, observed } => {
+        Answer::Change { entry, location, wait } => {
+            let record = location.map(|key| rabita_contract::update::record_path(&entry.update.target, &Key(key)));
+            let terms = ChangeTerms { wait, record: record.as_deref(), within };
+            rabita_contract::change_answer(&entry, &terms, asked, frame).map(whole)
+        }
+        Answer::Data { body, next, version, age, stale, observed } => {
             frame.age = age;
             frame.is_stale = stale;
             frame.observed = observed;
@@ -222,7 +290,7 @@ async fn respond(answer: Answer, asked: &Asked, frame: &mut Frame<'_>) -> Respon
                 rabita_core::Body::Many(records) => Body::many(records),
                 rabita_core::Body::Page(records) => Body::page(records, next.as_deref()),
             };
-            let etag = ETag::of(digest(&SHA256, body.bytes()).as_ref());
+            let etag = ETag::with_version(digest(&SHA256, body.bytes()).as_ref(), version.as_deref().unwrap_or_default());
             rabita_contract::respond(body, Some(&etag), asked, frame).map(whole)
         }
         Answer::Binary { stream, media_type } => binary::respond(stream, &media_type, asked, frame).await,
@@ -235,13 +303,10 @@ fn whole(bytes: Bytes) -> AnswerBody {
 
 fn frame<'a>(exchange: ExchangeId, started: Instant, timing: &Timing, limits: &'a [RateLimit<'a>]) -> Frame<'a> {
     Frame {
-        exchange,
         bus: started.elapsed().saturating_sub(timing.registry),
         registry: (!timing.registry.is_zero()).then_some(timing.registry),
-        age: None,
-        is_stale: false,
-        observed: 0,
         limits,
+        ..Frame::new(exchange)
     }
 }
 

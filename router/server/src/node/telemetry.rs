@@ -44,8 +44,12 @@ pub(super) fn metrics() -> PrometheusHandle {
     HANDLE
         .get_or_init(|| {
             let buckets = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+            // An update waits for hours where its registry is down.
+            let waits = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 21_600.0, 86_400.0];
             let recorder = PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &buckets)
+                .expect("there are buckets")
+                .set_buckets_for_metric(Matcher::Full("rabita_update_seconds".to_owned()), &waits)
                 .expect("there are buckets")
                 .build_recorder();
             let handle = recorder.handle();
@@ -75,6 +79,13 @@ fn describe() {
     gauge!("rabita_connections", "Callers' connections.");
     counter!("rabita_connections_refused_total", "Connections beyond the limit.");
     counter!("rabita_handshakes_failed_total", "TLS handshakes that failed or took too long.");
+    counter!("rabita_updates_total", "Updates that ended, by registry and outcome.");
+    counter!("rabita_update_attempts_total", "Attempts to apply updates, by registry and result.");
+    histogram!("rabita_update_seconds", "The time from an update's acceptance to its outcome.");
+    gauge!("rabita_journal_waiting", "Updates on their way, by registry.");
+    gauge!("rabita_journal_parked", "Updates that wait for a person, by registry.");
+    gauge!("rabita_journal_oldest_seconds", "The age of the oldest update on its way, by registry; 0 where none is.");
+    gauge!("rabita_journal_healthy", "1 while the journal takes updates on.");
 }
 
 /// The maker of traces, where the configuration asks for them.

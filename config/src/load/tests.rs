@@ -1,0 +1,78 @@
+//! The tests of a manifest: each asks one thing of one entity, and expects one thing.
+
+use rabita_model::{ActionName, Code};
+use rabita_sdk::Finding;
+use rabita_sdk::manifest::{ChangeWord, Manifest, TestChange};
+
+use super::Loader;
+use super::registry::entities;
+use crate::document::Document;
+
+impl Loader<'_> {
+    pub(super) fn check_tests(&mut self, document: &Document, manifest: &Manifest) {
+        let names: Vec<String> = entities(manifest).map(|(version, name, _)| format!("{version}/{name}")).collect();
+        for (at, test) in manifest.tests.iter().enumerate() {
+            let place = format!("/tests/{at}");
+            match &test.entity {
+                Some(entity) if !names.contains(entity) => {
+                    let known = names.iter().map(String::as_str);
+                    self.find(document, Finding::unknown(format!("{place}/entity"), "entity", entity, known));
+                }
+                None if names.len() > 1 => {
+                    let message = format!("the contract has several entities: name one of {}", names.join(", "));
+                    self.find(document, Finding::new(format!("{place}/entity"), message));
+                }
+                _ => {}
+            }
+            if test.legacy.is_none() && !test.live {
+                self.find(
+                    document,
+                    Finding::new(
+                        &place,
+                        "a test holds of a stand-in (`legacy`), of the real registry (`live: true`), or of both",
+                    ),
+                );
+            }
+            if let Some(change) = &test.change {
+                self.check_change(document, &format!("{place}/change"), manifest, test.entity.as_deref(), change);
+            }
+            if test.read.is_some() == test.search.is_some() && test.change.is_none() {
+                self.find(document, Finding::new(&place, "a test asks one thing: `read` or `search`"));
+            }
+            let expectations =
+                [test.expect.is_some(), test.expect_includes.is_some(), test.expect_absent, test.expect_error.is_some()];
+            let expected = expectations.iter().filter(|given| **given).count();
+            let of_reply = test.change.as_ref().is_some_and(|change| change.expect_reply.is_some());
+            if expected > 1 || (expected == 0 && !of_reply) {
+                let message = "a test expects one thing: `expect`, `expect_includes`, `expect_absent` or `expect_error`";
+                self.find(document, Finding::new(&place, message));
+            }
+            if let Some(code) = &test.expect_error
+                && Code::parse(code).is_none()
+            {
+                let known = Code::ALL.iter().map(|code| code.as_str());
+                self.find(document, Finding::unknown(format!("{place}/expect_error"), "code", code, known));
+            }
+        }
+    }
+
+    fn check_change(&mut self, document: &Document, place: &str, manifest: &Manifest, entity: Option<&str>, change: &TestChange) {
+        let acts = change.operation == ChangeWord::Act;
+        let Some(action) = &change.action else {
+            if acts {
+                self.find(document, Finding::new(place, "`act` needs the name of an action in `action`"));
+            }
+            return;
+        };
+        if !acts {
+            self.find(document, Finding::at_name(format!("{place}/action"), "an action goes with `operation: act`"));
+            return;
+        }
+        let named = |(version, name, _): &(_, &str, _)| entity.is_none_or(|entity| entity == format!("{version}/{name}"));
+        let Some((_, _, entity)) = entities(manifest).find(named) else { return };
+        if !entity.actions.contains_key(action) {
+            let known = entity.actions.keys().map(ActionName::as_str);
+            self.find(document, Finding::unknown(format!("{place}/action"), "action", action.as_str(), known));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A change on its way into the journal, and its caller's wait for the outcome.
+
+use std::time::Duration;
+
+use rabita_journal::{Accepted, Claim, Journal, JournalError};
+use rabita_model::{
+    Ask, Change, Code, Entry, ExchangeId, Payload, Refusal, Submission, SystemId, Update, UpdateId, Wait, Want,
+};
+use serde_json::Value;
+
+use super::{Answer, Bus, Trail};
+use crate::registry::{Entity, Registry};
+use crate::stage::{Draft, Permitted, Validated};
+use crate::whole;
+
+/// What goes with a change through all steps.
+struct Submitting<'a> {
+    bus: &'a Bus,
+    journal: &'a dyn Journal,
+    registry: &'a Registry,
+    entity: &'a Entity,
+    ask: &'a Ask,
+    submission: &'a Submission,
+    system: SystemId,
+    exchange: ExchangeId,
+    traceparent: Option<String>,
+}
+
+pub(super) async fn submit(
+    bus: &Bus,
+    validated: Validated,
+    system: SystemId,
+    exchange: ExchangeId,
+    traceparent: Option<String>,
+    trail: &mut Trail,
+) -> Result<Answer, Refusal> {
+    let (Permitted { registry, entity, ask, .. }, draft) = validated.into_draft()?;
+    let Want::Change(submission) = &ask.want else {
+        return Err(Refusal::new(Code::Internal).detail("a draft of what is no change"));
+    };
+    let journal = bus.journal()?;
+    let submitting =
+        Submitting { bus, journal, registry: &registry, entity: &entity, ask: &ask, submission, system, exchange, traceparent };
+    submitting.run(draft, trail).await
+}
+
+impl Submitting<'_> {
+    async fn run(self, draft: Draft, trail: &mut Trail) -> Result<Answer, Refusal> {
+        let digest = draft.digest.clone();
+        let claimed = self.journal.claim(&self.system, &self.submission.idempotency_key).await.map_err(refused)?;
+        let claim = match claimed {
+            Some(claim) => claim,
+            None => {
+                let started = std::time::Instant::now();
+                let is_whole = self.hold_whole(&draft).await;
+                trail.timing.registry = started.elapsed();
+                let update = self.update(draft, is_whole?);
+                let id = update.id;
+                match self.journal.accept(update).await.map_err(refused)? {
+                    Accepted::New => {
+                        trail.update = Some(id);
+                        return self.outcome(id).await;
+                    }
+                    Accepted::Known(claim) => claim,
+                }
+            }
+        };
+        self.known(&claim, &digest, trail).await
+    }
+
+    /// The system used the key before: the same change has the same outcome.
+    async fn known(&self, claim: &Claim, digest: &str, trail: &mut Trail) -> Result<Answer, Refusal> {
+        trail.update = Some(claim.id);
+        if claim.digest != digest {
+            return Err(Code::IdempotencyKeyReused.into());
+        }
+        trail.is_replayed = true;
+        self.outcome(claim.id).await
+    }
+
+    /// Holds the record that a patch makes against its schema, where the record can be read now; tells whether it was.
+    async fn hold_whole(&self, draft: &Draft) -> Result<bool, Refusal> {
+        let Change::Update { patch, .. } = &draft.change else { return Ok(true) };
+        if self.entity.manifest.operations.read.is_none() {
+            // Nothing will ever tell more than the patch itself.
+            return Ok(true);
+        }
+        // What waits before it changes what it finds.
+        if self.journal.is_waiting(&self.registry.id, &draft.record).await.map_err(refused)? {
+            return Ok(false);
+        }
+        let read = whole::read(self.registry, self.entity, draft.key.clone(), self.exchange, self.traceparent.clone()).await;
+        let Ok(found) = read else { return Ok(false) };
+        let row = found.ok_or(Code::RecordAbsent)?;
+        if let (Some(expected), Some(version)) = (&draft.expected, &self.entity.changing.version)
+            && row.find(version).is_none_or(|version| version != expected)
+        {
+            return Err(Code::PreconditionFailed.into());
+        }
+        let merged = whole::merged(self.entity, &whole::record(self.entity, &row), patch);
+        merged.map(|_| true).map_err(|faults| {
+            let faults = faults.into_iter().map(|fault| fault.under(self.submission.within)).collect();
+            Refusal::with_faults(Code::InvalidRequest, faults)
+        })
+    }
+
+    fn update(&self, draft: Draft, is_whole: bool) -> Update {
+        let Ask { target, purpose, user, case, .. } = self.ask;
+        let expected_version =
+            draft.expected.as_ref().map(|version| serde_json::to_value(version).expect("legacy values are JSON"));
+        Update {
+            id: UpdateId::new((self.bus.new_id)().uuid()),
+            target: target.clone(),
+            operation: draft.change.operation(),
+            action: draft.change.action().cloned(),
+            record: draft.record,
+            system: self.system.clone(),
+            idempotency_key: self.submission.idempotency_key.clone(),
+            digest: draft.digest,
+            exchange: self.exchange,
+            purpose: purpose.clone(),
+            user: user.clone(),
+            case: case.clone(),
+            traceparent: self.traceparent.clone(),
+            accepted_at: self.bus.clock.now(),
+            apply_until: self.submission.apply_until,
+            payload: Some(Payload { change: draft.change, expected_version, is_whole }),
+        }
+    }
+
+    /// Waits for the outcome as long as the caller does.
+    async fn outcome(&self, id: UpdateId) -> Result<Answer, Refusal> {
+        let (wait, time) = match self.submission.wait {
+            Wait::Unsaid => (Wait::Unsaid, self.bus.waits.unsaid),
+            Wait::For(time) => (Wait::For(time.min(self.bus.waits.max)), time.min(self.bus.waits.max)),
+            Wait::Not => (Wait::Not, Duration::ZERO),
+        };
+        // Who waits for a registry that is down must not keep others from theirs: beyond a bound, nobody waits.
+        let place = self.registry.waiters.try_acquire().ok().filter(|_| !time.is_zero());
+        let settled = match place {
+            Some(_held_while_waiting) => tokio::time::timeout(time, self.journal.settled(id)).await.ok(),
+            None => None,
+        };
+        let entry = match settled {
+            Some(entry) => entry.map_err(refused)?,
+            None => {
+                let found = self.journal.entry(id).await.map_err(refused)?;
+                found.ok_or_else(|| Refusal::new(Code::Internal).detail("an accepted update is not in the journal"))?
+            }
+        };
+        Ok(Answer::Change { location: self.location(&entry), entry: Box::new(entry), wait })
+    }
+
+    /// The key of the record that a creation made, where it may stand in a URL.
+    fn location(&self, entry: &Entry) -> Option<Vec<Value>> {
+        let Change::Create { record } = &self.submission.change else { return None };
+        let is_read = self.entity.manifest.operations.read.is_some() && self.entity.manifest.identifiers_in_url;
+        let applied = entry.state() == rabita_model::State::Applied;
+        if is_read && applied { self.entity.mapping.record_key(record) } else { None }
+    }
+}
+
+/// What a caller is told when the journal fails.
+#[must_use]
+pub fn refused(error: JournalError) -> Refusal {
+    let detail = error.to_string();
+    match error {
+        JournalError::Full(_) | JournalError::Unavailable(_) => {
+            Refusal::new(Code::JournalUnavailable).detail(detail).retry_after(Duration::from_secs(5))
+        }
+        JournalError::PositionInvalid => Refusal::new(Code::CursorInvalid),
+        JournalError::Lost | JournalError::Corrupt(_) => Refusal::new(Code::Internal).detail(detail),
+    }
+}
