@@ -34,6 +34,14 @@ pub struct Company {
     pub employees: i32,
 }
 
+impl Company {
+    /// Whether it neither ended nor owes so much that it is suspended.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        self.closed.is_none() && self.debt <= 500_000
+    }
+}
+
 /// A founder and their share in hundredths of a percent.
 #[derive(Debug, Clone)]
 pub struct Founder {

@@ -1,8 +1,10 @@
 //! The tax service's interface: REST of the 2010s, with OAuth 2 client credentials, pages and an envelope.
 //!
-//! A company's address can be changed, at the revision that the caller expects and no more than once for an id.
+//! A company can be given another address, at the revision that the caller expects, and be suspended: no more than once for
+//! an id.
 
 mod changes;
+mod changing;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +22,8 @@ use serde_json::{Value, json};
 use crate::companies::Company;
 use crate::error::DemoError;
 use crate::random::Random;
-use changes::{Address, Change, Changes};
+use changes::{Changed, Changes};
+use changing::Refusal;
 
 /// The header that a change's id stands in.
 pub const ID_HEADER: &str = "X-Request-Id";
@@ -55,7 +58,8 @@ pub fn router(companies: Vec<Company>, secret: String, seed: u64, changes: &Path
     let service = Arc::new(Service { companies, secret, tokens: Mutex::new(tokens), changes: Mutex::new(changes) });
     let guarded = Router::new()
         .route("/api/v2/taxpayers", get(list))
-        .route("/api/v2/taxpayers/{tin}", get(one).patch(change))
+        .route("/api/v2/taxpayers/{tin}", get(one).patch(changing::change))
+        .route("/api/v2/taxpayers/{tin}/suspension", post(changing::suspend))
         .route("/api/v2/taxpayers/{tin}/account", get(account))
         .layer(middleware::from_fn_with_state(Arc::clone(&service), with_token));
     Ok(Router::new().route("/oauth/token", post(token)).route("/health", get(async || "OK")).merge(guarded).with_state(service))
@@ -98,69 +102,16 @@ async fn with_token(State(service): State<Arc<Service>>, headers: HeaderMap, req
 }
 
 async fn one(State(service): State<Arc<Service>>, Segment(tin): Segment<String>) -> Response {
-    service.company(&tin).map_or_else(absent, |company| Json(json!({ "data": service.whole(company) })).into_response())
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChangeAsk {
-    address: AddressAsk,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AddressAsk {
-    street: Option<String>,
-    house: Option<House>,
-}
-
-/// A number, or a number with a letter.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum House {
-    Number(u32),
-    Text(String),
-}
-
-async fn change(
-    State(service): State<Arc<Service>>,
-    Segment(tin): Segment<String>,
-    headers: HeaderMap,
-    Json(ask): Json<ChangeAsk>,
-) -> Response {
-    let Some(company) = service.company(&tin) else { return absent() };
-    if company.closed.is_some() {
-        let error = json!({ "error": { "code": "TAXPAYER_LIQUIDATED", "message": "VÖEN ləğv edilib" } });
-        return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
-    }
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (id, expected) = (text(ID_HEADER), text("if-match"));
-    let mut changes = service.changes();
-    if id.as_deref().is_some_and(|id| changes.is_made(id)) {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    if expected.is_some_and(|expected| expected != format!("\"{}\"", revision(&changes.of(&tin)))) {
-        let error = json!({ "error": { "code": "REVISION", "message": "Məlumat dəyişib" } });
-        return (StatusCode::PRECONDITION_FAILED, Json(error)).into_response();
-    }
-    let AddressAsk { street, house } = ask.address;
-    let house = house.map(|house| match house {
-        House::Number(number) => number.to_string(),
-        House::Text(text) => text,
-    });
-    match changes.make(Change { id, tin, street, house }) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-/// The first one is 1.
-const fn revision(address: &Address) -> u64 {
-    address.revision + 1
+    service.company(&tin).map_or_else(
+        || Refusal::ABSENT.into_response(),
+        |company| Json(json!({ "data": service.whole(company) })).into_response(),
+    )
 }
 
 async fn account(State(service): State<Arc<Service>>, Segment(tin): Segment<String>) -> Response {
-    service.company(&tin).map_or_else(absent, |company| Json(json!({ "data": account_of(company) })).into_response())
+    service
+        .company(&tin)
+        .map_or_else(|| Refusal::ABSENT.into_response(), |company| Json(json!({ "data": account_of(company) })).into_response())
 }
 
 #[derive(Deserialize)]
@@ -176,6 +127,7 @@ struct ListAsk {
 async fn list(State(service): State<Arc<Service>>, Query(ask): Query<ListAsk>) -> Response {
     let size = ask.page_size.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
     let page = ask.page.unwrap_or(1).max(1);
+    let status = |company: &Company| status(company, &service.changes().of(&company.tin));
     let is_asked = |company: &&Company| {
         ask.director_pin.as_ref().is_none_or(|pin| *pin == company.director)
             && ask.legal_form.as_ref().is_none_or(|form| form == company.form)
@@ -186,11 +138,6 @@ async fn list(State(service): State<Arc<Service>>, Query(ask): Query<ListAsk>) -
         found.iter().skip((page - 1).saturating_mul(size)).take(size).map(|company| service.whole(company)).collect();
     let paging = json!({ "page": page, "pageSize": size, "totalItems": found.len(), "totalPages": found.len().div_ceil(size) });
     Json(json!({ "data": shown, "paging": paging })).into_response()
-}
-
-fn absent() -> Response {
-    let error = json!({ "error": { "code": "TAXPAYER_NOT_FOUND", "message": "VÖEN tapılmadı" } });
-    (StatusCode::NOT_FOUND, Json(error)).into_response()
 }
 
 impl Service {
@@ -208,32 +155,32 @@ impl Service {
     }
 }
 
-const fn status(company: &Company) -> &'static str {
-    match (company.closed.is_some(), company.debt > 500_000) {
+const fn status(company: &Company, changed: &Changed) -> &'static str {
+    match (company.closed.is_some(), company.is_active() && !changed.is_suspended) {
         (true, _) => "LIQUIDATED",
-        (false, true) => "SUSPENDED",
-        (false, false) => "ACTIVE",
+        (false, true) => "ACTIVE",
+        (false, false) => "SUSPENDED",
     }
 }
 
-fn whole(company: &Company, address: &Address) -> Value {
+fn whole(company: &Company, changed: &Changed) -> Value {
     let founders: Vec<Value> = company
         .founders
         .iter()
         .map(|founder| json!({ "pin": founder.pin, "sharePercent": format!("{}.{:02}", founder.share / 100, founder.share % 100) }))
         .collect();
-    let street = address.street.as_deref().unwrap_or(company.street);
+    let street = changed.street.as_deref().unwrap_or(company.street);
     // A number, except where somebody wrote a letter behind it.
-    let house = address
+    let house = changed
         .house
         .as_ref()
         .map_or_else(|| json!(company.house), |house| house.parse::<u32>().map_or(json!(house), |n| json!(n)));
     json!({
         "tin": company.tin,
-        "revision": revision(address),
+        "revision": changed.revision,
         "legalName": company.name,
         "legalForm": company.form,
-        "status": status(company),
+        "status": status(company, changed),
         // Midnight in Baku: who cuts the text at the T gets the day before.
         "registrationDate": format!("{}T00:00:00+04:00", company.registered.iso()),
         "liquidationDate": company.closed.map(|day| format!("{}T00:00:00+04:00", day.iso())),

@@ -56,6 +56,8 @@ pub struct Country {
     pub closed: PathBuf,
     /// Another family's numbers, for commands that ask for several.
     pub others: Vec<String>,
+    /// A company that is active, and that is shown nowhere.
+    pub active: Option<String>,
     places: Vec<(Place, Router)>,
     /// Keeps others from making the directory anew.
     _held: File,
@@ -186,7 +188,10 @@ fn open(
     held: File,
 ) -> Result<Country, DemoError> {
     let changes = paths.registers.join("companies.changes");
-    let companies = companies_rest::router(companies::companies(people, seed), secrets.companies, seed, &changes)?;
+    let companies = companies::companies(people, seed);
+    let mut others = companies.iter().filter(|company| company.tin != companies::SHOWN_COMPANY);
+    let active = others.find(|company| company.is_active()).map(|company| company.tin.clone());
+    let companies = companies_rest::router(companies, secrets.companies, seed, &changes)?;
     let routers = vec![
         (places.vehicles, vehicles_soap::router(vehicles::vehicles(people, seed), secrets.vehicles)),
         (places.companies, companies),
@@ -198,6 +203,7 @@ fn open(
         admin: addresses.admin,
         unreadable: population::unreadable(people).map(str::to_owned),
         others: people.all.iter().skip(1).take(OTHERS).map(|person| person.pin.clone()).collect(),
+        active,
         config: paths.config,
         closed: paths.closed,
         directory: paths.directory,

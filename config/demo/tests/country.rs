@@ -149,6 +149,14 @@ async fn a_company_is_changed_once_at_its_revision_and_a_country_that_is_kept_kn
     assert_eq!(change("a", "\"1\"", json!(21)).await, StatusCode::NO_CONTENT, "it is the same change, sent twice");
     assert_eq!(change("b", "\"1\"", json!("22A")).await, StatusCode::PRECONDITION_FAILED);
     assert_eq!(change("c", "\"2\"", json!("22A")).await, StatusCode::NO_CONTENT);
+    let suspend = async |reason: &str| {
+        let request = client.post(format!("{company}/suspension")).bearer_auth(&token).header("X-Request-Id", "d");
+        request.json(&json!({ "reasonCode": reason })).send().await.expect("an answer").text().await.expect("text")
+    };
+    assert!(suspend("9").await.contains("REASON_UNKNOWN"));
+    let decided = suspend("1").await;
+    assert!(decided.contains("Q-1403778211-4"), "{decided}");
+    assert_eq!(suspend("1").await, decided, "it is the same decision");
 
     servers.stop().await;
     drop(first);
@@ -157,7 +165,8 @@ async fn a_company_is_changed_once_at_its_revision_and_a_country_that_is_kept_kn
     assert_eq!(address_in(&again, "companies"), url, "it listens where it did");
     let token = companies_token(&client, &again).await;
     let one: Value = client.get(&company).bearer_auth(token).send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!((&one["data"]["address"]["house"], &one["data"]["revision"]), (&json!("22A"), &json!(3)));
+    let one = &one["data"];
+    assert_eq!((&one["address"]["house"], &one["revision"], &one["status"]), (&json!("22A"), &json!(4), &json!("SUSPENDED")));
 }
 
 #[tokio::test]

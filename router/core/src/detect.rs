@@ -26,9 +26,6 @@ pub(crate) use recent::Recent;
 
 use crate::registry::{Entity, Registry};
 
-/// How long an own change may take from being written to being noted. A poll in between would take it for another's.
-const SETTLE: Duration = Duration::from_millis(200);
-
 /// How late a registry may tell a change. An own one that is told later still is taken for another's.
 const NOTED_FOR: Duration = Duration::from_secs(600);
 
@@ -146,7 +143,8 @@ impl Detector {
             let since = self.place().await?;
             let ChangePage { changes, since: next, has_more } = self.ask(since.clone()).await?;
             if !changes.is_empty() {
-                tokio::time::sleep(SETTLE).await;
+                // What an own change wrote can be seen before it is noted. One that takes very long is told twice.
+                let _ = tokio::time::timeout(self.registry.timeout, self.entity.recent.settled()).await;
             }
             let events = self.events(changes).await?;
             if !events.is_empty() || since.as_deref() != Some(&next) {

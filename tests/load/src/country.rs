@@ -100,13 +100,6 @@ limits: {{ requests_per_second: 1000000 }}
         self.grant_of("bank", "accounts", "[read, update]", "all", &["asan-portal".to_owned()]);
     }
 
-    /// Further settings of the node, as YAML.
-    pub fn node(&self, more: &str) {
-        let path = self.directory.join("rabita.yaml");
-        let text = std::fs::read_to_string(&path).expect("the node's settings were written");
-        self.write("rabita.yaml", &(text + more));
-    }
-
     /// Permission for these systems to read an entity, without one field where the entity has many.
     pub fn grant(&self, registry: &str, entity: &str, fields: &str, systems: &[String]) {
         self.grant_of(registry, entity, "[read]", fields, systems);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::caller::Outcome;
@@ -17,15 +18,15 @@ use crate::server::Usage;
 pub const WRITERS: [usize; 2] = [64, 512];
 
 /// Lets so many writers append one record after the other, each waiting until its own is durable.
-pub fn run<F: Future<Output = ()> + Send>(
+///
+/// # Panics
+/// When one cannot.
+pub fn run<F: Future<Output = ()> + Send + 'static>(
+    runtime: &Runtime,
     writers: usize,
     measured: Duration,
     append: impl Fn(usize, usize) -> F + Send + Sync + 'static,
-) -> Outcome
-where
-    F: 'static,
-{
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+) -> Outcome {
     let from = Instant::now() + Duration::from_secs(1);
     let append = Arc::new(append);
     let times = runtime.block_on(async {

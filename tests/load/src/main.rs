@@ -10,6 +10,7 @@ mod caller;
 mod country;
 mod durable;
 mod gateway;
+mod kafka;
 mod latency;
 mod nginx;
 mod report;
@@ -39,10 +40,10 @@ pub struct Plan {
     pub parts: Vec<String>,
 }
 
-const PARTS: [&str; 7] = ["gateway", "scale", "start", "sql", "updates", "latency", "backlog"];
+const PARTS: [&str; 8] = ["gateway", "scale", "start", "sql", "updates", "kafka", "latency", "backlog"];
 
 const USAGE: &str = "usage: rabita-load --rabita PROGRAM [--seconds N] [--rounds N] [PART ...]
-PART is gateway, scale, start, sql, updates, latency or backlog";
+PART is gateway, scale, start, sql, updates, kafka, latency or backlog";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -70,6 +71,7 @@ fn run(plan: &Plan) {
             "start" => start::measure(plan, &mut report),
             "sql" => sql::measure(plan, &mut report),
             "updates" => updates::measure(plan, &mut report),
+            "kafka" => kafka::measure(plan, &mut report),
             "latency" => latency::measure(plan, &mut report),
             _ => backlog::measure(plan, &mut report),
         }

@@ -10,6 +10,7 @@ use rabita_model::{
     ask::{Key, Target as Entity},
 };
 use serde_json::{Map, json};
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::Plan;
@@ -20,14 +21,14 @@ use crate::durable::{self, Raw, WRITERS};
 use crate::report::{Report, median, ms, ratio};
 
 pub fn measure(plan: &Plan, report: &mut Report) {
-    let scratch = country::scratch();
+    let (scratch, runtime) = (country::scratch(), Runtime::new().expect("a runtime"));
     report.table("Updates made durable", &["", "updates/s", "p50", "p99", "to the raw file, by round"]);
     for writers in WRITERS {
         let (mut raw, mut engine) = (Vec::new(), Vec::new());
         for round in 1..=plan.rounds {
             let name = format!("{writers}-{round}");
             let file = Raw::create(&scratch.path().join(format!("raw-{name}")));
-            let outcome = durable::run(writers, plan.measured, move |writer, count| {
+            let outcome = durable::run(&runtime, writers, plan.measured, move |writer, count| {
                 let file = file.clone();
                 async move { file.append(serde_json::to_vec(&update(writer, count)).expect("an update is JSON")).await }
             });
@@ -35,7 +36,7 @@ pub fn measure(plan: &Plan, report: &mut Report) {
             raw.push(outcome);
             let journal = scratch.path().join(format!("journal-{name}"));
             let journal = Embedded::open(embedded::Options::new(journal, Arc::new(Timestamp::now)));
-            let outcome = accept(Arc::new(journal.expect("a journal can be made")), writers, plan);
+            let outcome = accept(&runtime, Arc::new(journal.expect("a journal can be made")), writers, plan);
             report.progress("embedded journal", round, &outcome, plan.measured);
             engine.push(outcome);
         }
@@ -51,8 +52,8 @@ pub fn measure(plan: &Plan, report: &mut Report) {
 }
 
 /// Lets an engine take updates on.
-pub fn accept(journal: Arc<dyn Journal>, writers: usize, plan: &Plan) -> Outcome {
-    durable::run(writers, plan.measured, move |writer, count| {
+pub fn accept(runtime: &Runtime, journal: Arc<dyn Journal>, writers: usize, plan: &Plan) -> Outcome {
+    durable::run(runtime, writers, plan.measured, move |writer, count| {
         let journal = Arc::clone(&journal);
         async move {
             let accepted = journal.accept(update(writer, count)).await.expect("the journal takes it");

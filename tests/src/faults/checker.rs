@@ -132,7 +132,7 @@ impl fmt::Display for Outcome {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// More would hide the first.
-        const SHOWN: usize = 40;
+        const SHOWN: usize = 20;
         writeln!(f, "{}", self.figures)?;
         for fault in self.faults.iter().take(SHOWN) {
             writeln!(f, "FAULT: {fault}")?;

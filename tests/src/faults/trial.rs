@@ -6,6 +6,7 @@ mod world;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::checker::{self, Fault, Verdict};
 use super::client::{Clients, Habits};
@@ -81,12 +82,12 @@ pub async fn run(options: &Options) -> Verdict {
     world.mend();
     let updates = clients.finish().await;
     let nodes = world.callers();
-    looks::wait_until_settled(&nodes, &updates).await;
+    looks::wait_until_settled(&nodes, &updates, patience(options)).await;
     looks::look_at_all(&nodes, &updates, &log, Look::Settled).await;
     (options.report)("every node is killed once more");
     killer::kill_all(&world, &log).await;
     let nodes = world.callers();
-    looks::wait_until_settled(&nodes, &updates).await;
+    looks::wait_until_settled(&nodes, &updates, patience(options)).await;
     looks::look_at_all(&nodes, &updates, &log, Look::Later).await;
     world.registry.write_effects(&options.evidence.join(EFFECTS));
     judge(&options.evidence)
@@ -99,6 +100,11 @@ pub async fn run(options: &Options) -> Verdict {
 #[must_use]
 pub fn judge(evidence: &std::path::Path) -> Verdict {
     checker::check(&log::read(&evidence.join(LOG)), &effects::read(&evidence.join(EFFECTS)))
+}
+
+/// Updates are tried again each second or so; a node of a cluster is missed only after a while.
+fn patience(options: &Options) -> Duration {
+    Duration::from_secs(if options.mode == Mode::Kafka { 60 } else { 15 })
 }
 
 fn habits(options: &Options) -> Habits {

@@ -62,6 +62,23 @@ async fn whoever_comes_back_with_the_last_id_misses_nothing_and_gets_nothing_twi
 }
 
 #[tokio::test]
+async fn a_quiet_stream_shows_that_it_lives_and_how_far_it_has_come() {
+    let names = "{ system: mobile, version: v1, entity: persons, operations: [subscribe], fields: [name.family], purposes: any }";
+    let (_country, _people, bus) = bus(&[ALL, names], "").await;
+    let (portal, mobile) = (bus.portal(), bus.caller(&Authority::get().mobile));
+    let mut stream = Stream::open(&mobile, EVENTS, None).await;
+    let begin = stream.last_id.clone();
+    let _ = patch(&portal, "people", "5ZJBKH7", &json!({ "income": 950 })).await.good();
+    // Of this event nothing is shown, so nothing comes until the bus says that it is still there.
+    stream.quiet().await;
+    assert_ne!(stream.last_id, begin, "what was passed over need not be passed over again");
+    rename(&portal, "5ZJBKH7", "A").await;
+    let mut again = Stream::open(&mobile, EVENTS, stream.last_id.as_deref()).await;
+    assert_eq!((stream.families(1).await, again.families(1).await), (vec!["A".to_owned()], vec!["A".to_owned()]));
+    assert!(bus.stop().await);
+}
+
+#[tokio::test]
 async fn a_stream_goes_on_after_the_node_began_anew() {
     let (country, _people, bus) = bus(&[ALL], "").await;
     let mut stream = Stream::open(&bus.portal(), EVENTS, None).await;

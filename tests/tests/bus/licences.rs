@@ -34,6 +34,12 @@ pub(crate) struct Desk {
 impl Desk {
     /// One with these grants, and these settings of the node.
     pub(crate) async fn open(grants: &[&str], node: &str) -> Self {
+        let country = Self::country(grants, node).await;
+        Self { bus: country.start().await, country }
+    }
+
+    /// Its country, with nothing running on it.
+    pub(crate) async fn country(grants: &[&str], node: &str) -> Country {
         Self::settle(grants, node, MANIFEST).await
     }
 
@@ -41,10 +47,12 @@ impl Desk {
     pub(crate) async fn that_parks() -> Self {
         let patience = "attempts: 1000 }";
         assert!(MANIFEST.contains(patience), "the manifest has patience");
-        Self::settle(&[ALL, HOLDERS], "", &MANIFEST.replace(patience, "attempts: 1, unavailable_for_ms: 1 }")).await
+        let manifest = MANIFEST.replace(patience, "attempts: 1, unavailable_for_ms: 1 }");
+        let country = Self::settle(&[ALL, HOLDERS], "", &manifest).await;
+        Self { bus: country.start().await, country }
     }
 
-    async fn settle(grants: &[&str], node: &str, manifest: &str) -> Self {
+    async fn settle(grants: &[&str], node: &str, manifest: &str) -> Country {
         let country = Country::new();
         country.node(node);
         let desk_file = country.path().join("licences.sqlite");
@@ -54,8 +62,7 @@ impl Desk {
         database.close().await.expect("the file is written");
         country.file("registries/licences.yaml", manifest);
         country.grants("licences", grants);
-        let bus = country.start().await;
-        Self { bus, country }
+        country
     }
 
     /// One with all grants.
@@ -73,30 +80,35 @@ impl Desk {
 
     /// Keeps every change from being applied, and no read from being answered, until it is dropped or let go.
     pub(crate) async fn locked(&self) -> Lock {
-        let mut database = self.database().await;
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut database).await.expect("nobody else writes for long");
-        Lock(database)
+        Lock::on(&self.country).await
     }
 
     /// How often the row of a licence was written.
     pub(crate) async fn writes(&self, number: &str) -> i64 {
-        let mut database = self.database().await;
+        let mut database = database(&self.country).await;
         let row = sqlx::query("SELECT WRITES FROM LICENCE WHERE NUMBER = ?").bind(number).fetch_one(&mut database).await;
         let writes = row.expect("a row").get(0);
         database.close().await.expect("the file can be let go");
         writes
     }
+}
 
-    async fn database(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.country.path().join("licences.sqlite")).busy_timeout(LONG);
-        options.connect().await.expect("the registry's file")
-    }
+async fn database(country: &Country) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(country.path().join("licences.sqlite")).busy_timeout(LONG);
+    options.connect().await.expect("the registry's file")
 }
 
 /// See [`Desk::locked`].
 pub(crate) struct Lock(SqliteConnection);
 
 impl Lock {
+    /// See [`Desk::locked`].
+    pub(crate) async fn on(country: &Country) -> Self {
+        let mut database = database(country).await;
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut database).await.expect("nobody else writes for long");
+        Self(database)
+    }
+
     pub(crate) async fn let_go(mut self) {
         sqlx::raw_sql("ROLLBACK").execute(&mut self.0).await.expect("the lock is let go");
         self.0.close().await.expect("the file can be let go");

@@ -7,6 +7,7 @@ use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::licences::{self, Desk, Lock};
 use crate::lifecycle::RABITA;
 
 const PERSONS: &str = "/api/people/v1/persons";
@@ -165,4 +166,45 @@ async fn ill(caller: &Caller, upstream: &Upstream) -> usize {
     upstream.release();
     let _ = caller.get("/api/dead/v1/persons/5ZJBKH7").await.refused(503, "registry_unavailable");
     moods.len() * 2 + 2
+}
+
+/// What stands in changes, and in the registry that they change.
+const CHANGED: [&str; 7] = ["L-424242", "Gizlin", "Aygün", "Əliyeva", "itirilib", "key-of-aygun", "official-leyla"];
+
+#[tokio::test]
+async fn a_change_leaves_nothing_of_anybodys_data_in_the_log() {
+    let country = Desk::country(&[licences::ALL], "telemetry: { log: json, log_filter: debug }").await;
+    let program = Program::serve(RABITA, country.path());
+    let address = program.addresses().await[0];
+    let caller = Caller::new(address, Some(&Authority::get().portal), Speaks::Either);
+    let record = json!({ "number": "L-424242", "holder": { "family": "Gizlin", "given": "Aygün" }, "class": "A" });
+    let send = async |method: Method, path: &str, body: Value, key: &str| {
+        let request = caller.request(method, path).header("idempotency-key", format!("key-of-aygun-{key}"));
+        caller.sent(request.header("rabita-user", "official-leyla").json(&body)).await
+    };
+    let path = format!("{}/L-424242", licences::LICENCES);
+    assert_eq!(send(Method::POST, licences::LICENCES, record.clone(), "1").await.status, 201);
+    let _ = send(Method::POST, licences::LICENCES, record.clone(), "1").await;
+    let _ = send(Method::PATCH, &path, json!({ "points": 1 }), "1").await.refused(422, "idempotency_key_reused");
+    let _ = send(Method::POST, licences::LICENCES, record, "2").await.refused(409, "record_exists");
+    let _ = send(Method::PATCH, &path, json!({ "holder": { "family": "Gizlin", "Gizlin": 1 } }), "3")
+        .await
+        .refused(422, "invalid_request");
+    let _ = send(Method::POST, &format!("{path}/revoke"), json!({ "reason": "itirilib" }), "4").await.good();
+    let lock = Lock::on(&country).await;
+    let held = caller.request(Method::PATCH, &path).header("idempotency-key", "key-of-aygun-5").header("prefer", "respond-async");
+    let held = licences::accepted(caller.sent(held.json(&json!({ "holder": { "given": "Aygün" } }))).await);
+    let _ = licences::until(&caller, &licences::update_path(&held), "retrying").await;
+    lock.let_go().await;
+    let _ = licences::until(&caller, &licences::update_path(&held), "applied").await;
+    program.terminate().await;
+    let (status, said) = program.ended().await;
+    assert_eq!(status.code(), Some(0), "{said}");
+    for word in ["record_exists", "invalid_request", "idempotency_key_reused", "portal"] {
+        assert!(said.contains(word), "no {word} in the log:\n{said}");
+    }
+    for personal in CHANGED {
+        let line = said.lines().find(|line| line.contains(personal));
+        assert_eq!(line, None, "{personal} is in the log");
+    }
 }

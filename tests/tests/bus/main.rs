@@ -19,6 +19,7 @@ mod observability;
 mod operators;
 mod paging;
 mod replies;
+mod rivals;
 mod transport;
 mod updates;
 mod waiting;

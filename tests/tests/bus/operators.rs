@@ -116,6 +116,41 @@ async fn a_parked_change_is_discarded_for_a_reason_and_its_caller_is_told() {
 }
 
 #[tokio::test]
+async fn an_order_by_filter_goes_on_page_by_page_to_the_last() {
+    let desk = Desk::that_parks().await;
+    let portal = desk.portal();
+    let lock = desk.locked().await;
+    let mut left = Vec::new();
+    for points in 1..=3 {
+        left.push(parked(&portal, "L-1", &json!({ "points": points })).await.id);
+    }
+    lock.let_go().await;
+    let client = Client::builder().no_proxy().build().expect("a client");
+    let mut cursor = Value::Null;
+    let mut done = Vec::new();
+    for _ in 0..=left.len() {
+        let filter = json!({ "registry": "licences", "limit": 1, "cursor": cursor });
+        let order = json!({ "filter": filter, "operator": "aygun", "reason": "agreed" });
+        let answer = client.post(format!("http://{}/updates/discard", desk.bus.admin)).json(&order).send().await;
+        let told: Value = answer.expect("an answer").json().await.expect("JSON");
+        let results = told["results"].as_array().unwrap_or_else(|| panic!("{told}"));
+        done.extend(
+            results
+                .iter()
+                .filter(|result| result["result"] == "done")
+                .filter_map(|result| result["id"].as_str())
+                .map(str::to_owned),
+        );
+        cursor = told["next"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!((done, cursor), (left, Value::Null));
+    assert!(desk.bus.stop().await);
+}
+
+#[tokio::test]
 async fn the_admin_listener_takes_no_order_from_a_page_and_tells_of_the_journal() {
     let desk = Desk::whole().await;
     let (status, ready) = desk.bus.told("/readyz").await;

@@ -25,14 +25,19 @@ pub(crate) struct People {
 }
 
 impl People {
-    /// Puts the registry into a country under this name: its table with two persons, its manifest, and these grants.
-    pub(crate) async fn settle(country: &Country, registry: &str, grants: &[&str]) -> Self {
+    /// Puts the registry into a country: its table with two persons, its manifest, and these grants.
+    pub(crate) async fn settle(country: &Country, grants: &[&str]) -> Self {
+        Self::settle_as(country, "people", "", grants).await
+    }
+
+    /// The same under another name, and with one more member of its entity.
+    async fn settle_as(country: &Country, registry: &str, entity: &str, grants: &[&str]) -> Self {
         let options =
             SqliteConnectOptions::new().filename(country.path().join("people.sqlite")).create_if_missing(true).busy_timeout(LONG);
         let direct = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
         let people = Self { direct };
         people.run(TABLE).await;
-        country.file("registries/people.yaml", &MANIFEST.replace("{ID}", registry));
+        country.file("registries/people.yaml", &MANIFEST.replace("{ID}", registry).replace("{ENTITY}", entity));
         country.grants(registry, grants);
         people
     }
@@ -122,6 +127,12 @@ impl Stream {
         families
     }
 
+    /// Waits for something that is no event.
+    pub(crate) async fn quiet(&mut self) {
+        assert!(self.more().await, "the stream ended");
+        assert!(self.told.is_empty(), "an event came: {:?}", self.told);
+    }
+
     /// Waits until the bus ends it.
     pub(crate) async fn ended(mut self) {
         while self.more().await {}
@@ -150,14 +161,19 @@ impl Stream {
 
 /// A bus with the registry `people` and these grants, and these settings of the node.
 pub(crate) async fn bus(grants: &[&str], node: &str) -> (Country, People, Bus) {
-    bus_with("people", grants, node).await
-}
-
-/// The same with another name for the registry: all buses of a process share their figures.
-pub(crate) async fn bus_with(registry: &str, grants: &[&str], node: &str) -> (Country, People, Bus) {
     let country = Country::new();
     country.node(node);
-    let people = People::settle(&country, registry, grants).await;
+    let people = People::settle(&country, grants).await;
+    let bus = country.start().await;
+    (country, people, bus)
+}
+
+/// One that detects what changes past it, granted to the portal. The registry has a name of its own: all buses of a
+/// process share their figures.
+pub(crate) async fn detecting(registry: &str) -> (Country, People, Bus) {
+    let country = Country::new();
+    let changes = "changes: { every_ms: 100, limit: 100, from: { column: seq } }";
+    let people = People::settle_as(&country, registry, changes, &[ALL]).await;
     let bus = country.start().await;
     (country, people, bus)
 }
@@ -208,5 +224,5 @@ contract:
         update: { fields: [name, income] }
         delete: {}
         subscribe: {}
-      changes: { every_ms: 100, limit: 100, from: { column: seq } }
+      {ENTITY}
 "#;

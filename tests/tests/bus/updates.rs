@@ -331,3 +331,31 @@ async fn the_documents_show_the_changes_that_are_granted_and_no_other() {
     assert_eq!(methods(&whole, &format!("{record}/revoke")), ["post"]);
     assert!(desk.bus.stop().await);
 }
+
+/// A public validator, a public linter and a public generator of clients, whose client is type-checked.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openapi_document_of_changes_is_valid_and_makes_a_client_that_type_checks() {
+    let desk = Desk::whole().await;
+    let document = desk.portal().get("/bus/openapi.json").await.good();
+    let file = desk.country.path().join("openapi.json");
+    std::fs::write(&file, &document.body).expect("a scratch file");
+    let done = rabita_tests::run_node("openapi", &["check.mjs", &file.to_string_lossy()]);
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && said.contains("clean: "), "{said}");
+    assert!(desk.bus.stop().await);
+}
+
+#[tokio::test]
+async fn the_asyncapi_document_describes_the_events_that_are_granted_and_no_other() {
+    let names = "{ system: mobile, version: v1, entity: persons, operations: [subscribe], fields: [name.family], purposes: any }";
+    let (_country, _people, bus) = super::people::bus(&[super::people::ALL, names], "").await;
+    let mobile = bus.caller(&rabita_tests::bus::Authority::get().mobile);
+    let document = mobile.get("/bus/asyncapi.json").await.good().json();
+    let channels: Vec<&String> = document["channels"].as_object().expect("channels").keys().collect();
+    assert_eq!(channels, ["PeopleV1PersonsStream", "PeopleV1PersonsWebhook"]);
+    assert!(document.to_string().contains("family"), "{document:#}");
+    assert!(!document.to_string().contains("income"), "{document:#}");
+    let auditor = bus.caller(&rabita_tests::bus::Authority::get().auditor);
+    assert_eq!(auditor.get("/bus/asyncapi.json").await.good().json()["channels"], json!({}));
+    assert!(bus.stop().await);
+}

@@ -196,3 +196,33 @@ async fn what_was_accepted_is_applied_by_the_node_that_begins_anew() {
     assert_eq!(desk.writes("L-1").await, 1);
     assert!(desk.bus.stop().await);
 }
+
+#[tokio::test]
+async fn a_key_is_known_to_the_node_that_begins_anew() {
+    let Desk { bus, country } = Desk::whole().await;
+    let send = async |bus: &rabita_tests::bus::Bus, points: u32| {
+        let portal = bus.portal();
+        let request = portal.request(Method::PATCH, &format!("{LICENCES}/L-1")).header("Idempotency-Key", "one");
+        portal.sent(request.json(&json!({ "points": points }))).await
+    };
+    let first = applied(send(&bus, 1).await);
+    assert!(bus.stop().await);
+    let bus = country.start().await;
+    let again = applied(send(&bus, 1).await);
+    assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", first.json()));
+    let _ = send(&bus, 2).await.refused(422, "idempotency_key_reused");
+    let desk = Desk { bus, country };
+    assert_eq!(desk.writes("L-1").await, 1);
+    assert!(desk.bus.stop().await);
+}
+
+#[tokio::test]
+async fn a_change_whose_body_is_too_large_is_not_accepted() {
+    let desk = Desk::open(&[ALL], "limits: { body_max_bytes: 300 }").await;
+    let portal = desk.portal();
+    let large = json!({ "holder": { "family": "x".repeat(400) } });
+    let refused = patched(&portal, "L-1", &large).await.refused(413, "body_too_large");
+    assert_eq!(refused.header("rabita-update"), "");
+    let _ = applied(patched(&portal, "L-1", &json!({ "holder": { "family": "x" } })).await);
+    assert!(desk.bus.stop().await);
+}

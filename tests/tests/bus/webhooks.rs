@@ -310,7 +310,7 @@ async fn a_receiver_is_sent_to_by_tls_only_where_its_authority_is_trusted() {
     let settings = |more: &str| {
         country.node(&format!("webhooks: {{ dangerously_allow_private_webhooks: true, retry_ms: [3600000]{more} }}"));
     };
-    let _people = People::settle(&country, "people", &[ALL]).await;
+    let _people = People::settle(&country, &[ALL]).await;
     settings("");
     let bus = country.start().await;
     let path = receiver.subscribe(&bus.portal()).await;

@@ -31,7 +31,7 @@ async fn every_command_that_it_prints_does_what_its_title_promises_and_its_log_n
     }
     assert!(demo.end().await.success(), "{}", demo.log());
     let log = demo.log();
-    assert_eq!(log.matches(" exchange=").count(), exchanges, "each exchange is told once:\n{log}");
+    assert_eq!(log.matches("node::exchange: exchange ").count(), exchanges, "each exchange is told once:\n{log}");
     assert!(personal.len() > 20 && personal.contains(HEROINE) && personal.contains("Əliyeva"), "{personal:?}");
     for text in personal.iter().map(String::as_str).chain(["-000001", "ca.pem", "BEGIN"]) {
         assert!(!log.contains(text), "the log holds `{text}`:\n{log}");

@@ -174,9 +174,13 @@ fn keeps_change(title: &str, answer: &Answer) -> bool {
             let [update] = updates.as_slice() else { panic!("what was refused or sent again is no second update: {told}") };
             assert_eq!((&update["state"], &update["idempotency_key"]), (&json!("applied"), &json!("demo-name-1")));
         }
+        "A named action: a company is suspended, and its register answers with the number of the decision" => {
+            assert!(answer.good()["decision"].as_str().is_some_and(|decision| decision.starts_with("Q-")), "{}", answer.done.out);
+        }
         "The changes, as an operator sees them" => {
             let lines: Vec<&str> = answer.done.out.lines().collect();
-            assert!(lines.len() == 2 && lines[0].starts_with("ID "), "{lines:?}");
+            assert!(lines.len() == 3 && lines[0].starts_with("ID "), "{lines:?}");
+            assert!(["companies", "suspend", "applied"].iter().all(|word| lines[2].contains(word)), "{lines:?}");
             assert!(["population", "applied", "asan-portal"].iter().all(|word| lines[1].contains(word)), "{lines:?}");
         }
         _ => return false,

@@ -27,10 +27,15 @@ fn prefix() -> String {
     format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// The registry that is not the sample's.
+fn vehicles() -> RegistryId {
+    RegistryId::new("vehicles").expect("a registry")
+}
+
 /// How a node of a small bus opens its journal.
 fn options(servers: &str, prefix: &str, directory: &Path) -> Options {
     let servers = servers.split(',').map(str::to_owned).collect();
-    let registries = vec![registry(), RegistryId::new("vehicles").expect("a registry")];
+    let registries = vec![registry(), vehicles()];
     let mut options = Options::new(servers, directory.to_owned(), registries, std::sync::Arc::new(jiff::Timestamp::now));
     prefix.clone_into(&mut options.prefix);
     options.replication = 1;

@@ -49,8 +49,9 @@ impl Submitting<'_> {
         let digest = draft.digest.clone();
         let claimed = self.journal.claim(&self.system, &self.submission.idempotency_key).await.map_err(refused)?;
         let claim = match claimed {
-            Some(claim) => claim,
-            None => {
+            Some(claim) if claim.digest != digest || self.has(claim.id).await? => claim,
+            // A claim without its update broke off in between: to take the update on once more finishes it.
+            _ => {
                 let started = std::time::Instant::now();
                 let is_whole = self.hold_whole(&draft).await;
                 trail.timing.registry = started.elapsed();
@@ -66,6 +67,10 @@ impl Submitting<'_> {
             }
         };
         self.known(&claim, &digest, trail).await
+    }
+
+    async fn has(&self, id: UpdateId) -> Result<bool, Refusal> {
+        Ok(self.journal.entry(id).await.map_err(refused)?.is_some())
     }
 
     /// The system used the key before: the same change has the same outcome.

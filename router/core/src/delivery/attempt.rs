@@ -144,6 +144,8 @@ impl Post {
         let Some(payload) = held.lease.entry.update.payload.clone() else {
             return self.park(held, trouble(Code::Internal, "the journal has lost what is to be done")).await;
         };
+        // Detection waits for what may have been written and is not noted yet.
+        let _going = entity.recent.begin();
         if let Some(pause) = self.registry.maintenance() {
             return Ok(Step::Pause(pause.min(PAUSE_MAX)));
         }
@@ -353,7 +355,9 @@ impl Post {
             if entity.manifest.offers(Operation::Subscribe) {
                 let id = EventId::new((self.new_id)().uuid());
                 let event = update::event(entity, &held.lease.entry.update, &payload.change, id, self.clock.now());
-                entity.recent.note(&event);
+                if entity.manifest.changes.is_some() {
+                    entity.recent.note(&event);
+                }
                 events.push(event);
             }
         }

@@ -3,19 +3,36 @@
 //! Held in memory and bounded: after a restart, and for a change that another node delivered, a change can be
 //! published twice. It is never left out for want of memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use rabita_model::{Event, Happened};
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 /// The most changes that are held for one entity.
 const HELD_MAX: usize = 10_000;
 
-/// Own changes of one entity that a poll has yet to show.
+/// Own changes of one entity: those under way, and those that a poll has yet to show.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<Held>);
+pub(crate) struct Recent {
+    held: Mutex<Held>,
+    under_way: watch::Sender<UnderWay>,
+}
+
+/// The changes that are being sent, by numbers that only grow.
+#[derive(Debug, Default)]
+struct UnderWay {
+    numbers: BTreeSet<u64>,
+    next: u64,
+}
+
+/// A change under way.
+pub(crate) struct Going<'a> {
+    under_way: &'a watch::Sender<UnderWay>,
+    number: u64,
+}
 
 #[derive(Debug, Default)]
 struct Held {
@@ -34,6 +51,25 @@ struct Note {
 }
 
 impl Recent {
+    /// Begins a change: until this is dropped, nobody knows whether it was written, and what it wrote is not noted.
+    pub fn begin(&self) -> Going<'_> {
+        let mut number = 0;
+        self.under_way.send_modify(|under_way| {
+            number = under_way.next;
+            under_way.next += 1;
+            under_way.numbers.insert(number);
+        });
+        Going { under_way: &self.under_way, number }
+    }
+
+    /// Waits until what was written up to now is noted: until all changes have ended that are under way.
+    pub async fn settled(&self) {
+        let mut under_way = self.under_way.subscribe();
+        let next = under_way.borrow().next;
+        // The sender is this value's own, so it does not end before.
+        let _ = under_way.wait_for(|now| now.numbers.first().is_none_or(|first| *first >= next)).await;
+    }
+
     /// Takes down what was just written.
     pub fn note(&self, event: &Event) {
         let written = match event.happened {
@@ -79,7 +115,15 @@ impl Recent {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Going<'_> {
+    fn drop(&mut self) {
+        self.under_way.send_modify(|under_way| {
+            under_way.numbers.remove(&self.number);
+        });
     }
 }
 
@@ -182,6 +226,20 @@ mod tests {
         let recent = Recent::default();
         recent.note(&event(Happened::Updated, "A", json!({})));
         assert!(!take(&recent, "A", Some(json!({ "n": 1 }))));
+    }
+
+    #[tokio::test]
+    async fn waits_for_the_changes_under_way_and_not_for_those_that_begin_later() {
+        let recent = Recent::default();
+        recent.settled().await;
+        let first = recent.begin();
+        let waiting = recent.settled();
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        let _later = recent.begin();
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(first);
+        waiting.await;
     }
 
     #[test]

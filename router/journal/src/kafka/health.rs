@@ -26,7 +26,9 @@ pub(super) struct Health(Mutex<BTreeMap<Part, String>>);
 
 impl Default for Health {
     fn default() -> Self {
-        Self(Mutex::new(BTreeMap::from([(Part::Topics, "the brokers were not asked yet".to_owned())])))
+        // Each says by itself that it is well, once it is.
+        let parts = [Part::Topics, Part::Brokers, Part::Follower];
+        Self(Mutex::new(parts.map(|part| (part, "the brokers were not asked yet".to_owned())).into()))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::kafka::{Shared, health, reason};
 const EVERY: Duration = Duration::from_secs(1);
 /// So long they may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Where the partitions end: the offset after the last message, committed or not.
 pub(super) type Ends = Arc<Vec<(Part, i64)>>;
@@ -28,16 +28,18 @@ pub(super) type Asked = oneshot::Sender<Result<Ends, JournalError>>;
 
 /// Asks until the engine ends.
 pub(super) fn run(shared: &Shared, topics: &Topics, receiver: &Receiver<Asked>) -> Result<(), JournalError> {
-    let asker = client::asker(&shared.options)?;
+    let mut asker = client::asker(&shared.options)?;
+    // The first is asked for at once: with its answer the engine is well.
+    let mut wait = Duration::ZERO;
     while !shared.ended.is_cancelled() {
-        let mut asked = match receiver.recv_timeout(EVERY) {
+        let mut asked = match receiver.recv_timeout(std::mem::replace(&mut wait, EVERY)) {
             Ok(first) => vec![first],
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         // Whoever asks from here on wants an answer that is newer than this one.
         asked.extend(receiver.try_iter());
-        let ends = ends(shared, &asker, topics);
+        let ends = ends(shared, &mut asker, topics);
         match &ends {
             Ok(_) => shared.health.well(health::Part::Brokers),
             Err(error) => shared.health.trouble(health::Part::Brokers, reason(error)),
@@ -50,12 +52,17 @@ pub(super) fn run(shared: &Shared, topics: &Topics, receiver: &Receiver<Asked>) 
     Ok(())
 }
 
-/// A partition may have another leader than the client knows, so it is asked again for a moment.
-fn ends(shared: &Shared, asker: &BaseConsumer<Context>, topics: &Topics) -> Result<Ends, JournalError> {
+/// A partition may have another leader than the client knows, and the client does not look again by itself: it is asked
+/// again for a moment, by one that knows nothing yet.
+fn ends(shared: &Shared, asker: &mut BaseConsumer<Context>, topics: &Topics) -> Result<Ends, JournalError> {
     let began = Instant::now();
     loop {
         let ends = offsets(asker, topics, Offset::End).map(Arc::new);
-        if ends.is_ok() || began.elapsed() > PATIENCE || shared.ended.is_cancelled() {
+        if ends.is_ok() {
+            return ends;
+        }
+        *asker = client::asker(&shared.options)?;
+        if began.elapsed() > PATIENCE || shared.ended.is_cancelled() {
             return ends;
         }
         shared.pause(AGAIN);

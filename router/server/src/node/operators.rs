@@ -133,10 +133,16 @@ impl Operators {
 /// Refuses what does not come from this machine, or could come from a page in a browser: see the top of this file.
 fn may_order(headers: &HeaderMap, is_local: bool) -> Result<(), Refused> {
     if !is_local {
-        return Err(Refused::new(StatusCode::FORBIDDEN, "orders are taken from the machine that the node runs on, and from no other"));
+        return Err(Refused::new(
+            StatusCode::FORBIDDEN,
+            "orders are taken from the machine that the node runs on, and from no other",
+        ));
     }
     if headers.contains_key(ORIGIN) {
-        return Err(Refused::new(StatusCode::FORBIDDEN, "a request with an Origin comes from a page; orders are not taken from pages"));
+        return Err(Refused::new(
+            StatusCode::FORBIDDEN,
+            "a request with an Origin comes from a page; orders are not taken from pages",
+        ));
     }
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();

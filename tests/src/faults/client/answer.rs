@@ -35,8 +35,10 @@ pub(super) fn judge(answer: Result<Answer, reqwest::Error>) -> Judged {
     let Ok(answer) = answer else { return Judged::Again { code: None } };
     let code = answer.code();
     let id = answer.header("rabita-update").to_owned();
+    let outcome = told(&answer, &code);
     match answer.status {
-        _ if !id.is_empty() => Judged::Acknowledged { id, outcome: told(&answer, &code) },
+        200..300 if !id.is_empty() => Judged::Acknowledged { id, outcome },
+        _ if !id.is_empty() && outcome.is_some() => Judged::Acknowledged { id, outcome },
         // Asked for again at the same moment, or too often, or while something is down.
         409 | 429 | 500.. => Judged::Again { code: Some(code) },
         status => Judged::Declined { status, code },
@@ -53,13 +55,12 @@ pub(in crate::faults) async fn look(node: &Caller, id: &str) -> Option<Seen> {
     }
 }
 
-/// The outcome that an answer to an update tells. Not every problem is one: where its code leaves it open, later looks
-/// tell.
+/// The outcome that an answer to an update tells, if any. Not every problem is one.
 fn told(answer: &Answer, code: &str) -> Option<Outcome> {
     let state = match code {
         "" => return ended(answer),
         "record_exists" | "precondition_failed" => "conflicted",
-        "record_absent" | "registry_refused" => "refused",
+        "record_absent" | "registry_refused" | "registry_broke_contract" | "update_discarded" => "refused",
         "update_expired" => "expired",
         _ => return None,
     };

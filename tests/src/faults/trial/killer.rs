@@ -76,8 +76,8 @@ fn victims(nodes: usize, dice: &mut Dice) -> Vec<usize> {
 fn pause(world: &World, dice: &mut Dice) -> Duration {
     match &world.kafka {
         // Long enough at times for another node to take over and for this one to come back.
-        Some(_) if dice.percent(20) => dice.millis(3000, 9000),
-        Some(_) => dice.millis(200, 3000),
+        Some(_) if dice.percent(25) => dice.millis(6000, 12_000),
+        Some(_) => dice.millis(200, 4000),
         None => dice.millis(100, 1500),
     }
 }

@@ -8,20 +8,17 @@ use crate::bus::Caller;
 use crate::faults::client::look;
 use crate::faults::log::{Log, Look};
 
-/// How long it may take until one more of the updates that were acknowledged has ended.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Questions at a time.
 const AT_ONCE: usize = 16;
 
 type Updates = [(String, String)];
 
-/// Waits until every node says of every update that it has ended, or until nothing ends any more.
-pub(super) async fn wait_until_settled(nodes: &[Caller], updates: &Updates) {
+/// Waits until every node says of every update that it has ended, or until no other one has ended for so long.
+pub(super) async fn wait_until_settled(nodes: &[Caller], updates: &Updates, patience: Duration) {
     for node in nodes {
         let mut open: Vec<&str> = updates.iter().map(|(_, id)| id.as_str()).collect();
         let (mut fewest, mut since) = (open.len(), Instant::now());
-        while !open.is_empty() && since.elapsed() < PATIENCE {
+        while !open.is_empty() && since.elapsed() < patience {
             let asked = stream::iter(open).map(|id| async move {
                 let has_ended = look(node, id).await.is_some_and(|seen| seen.outcome.is_some());
                 (!has_ended).then_some(id)
@@ -41,11 +38,13 @@ pub(super) async fn wait_until_settled(nodes: &[Caller], updates: &Updates) {
 pub(super) async fn look_at_all(nodes: &[Caller], updates: &Updates, log: &Log, at: Look) {
     for (number, node) in nodes.iter().enumerate() {
         let looks = stream::iter(updates).for_each_concurrent(AT_ONCE, |(update, id)| async move {
-            for _ in 0..5 {
+            // Many questions at once may be too many.
+            for _ in 0..50 {
                 if let Some(seen) = look(node, id).await {
                     log.write(seen.line(update.clone(), id.clone(), number, at));
                     return;
                 }
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
         looks.await;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Mode, Options, Plant};
 use crate::bus::Caller;
@@ -44,7 +45,11 @@ impl World {
             environment: clock.as_deref().map(false_clock).unwrap_or_default(),
             evidence: options.evidence.clone(),
         };
-        let nodes = (0..if kafka.is_some() { 2 } else { 1 }).map(|number| Arc::new(Node::start(&setup, number))).collect();
+        let nodes: Vec<Arc<Node>> =
+            (0..if kafka.is_some() { 2 } else { 1 }).map(|number| Arc::new(Node::start(&setup, number))).collect();
+        if let Some(clock) = &clock {
+            assert_clock_jumps(clock, &nodes[0].caller()).await;
+        }
         Self { nodes, kafka, proxy, disk, clock, registry, _scratch: scratch }
     }
 
@@ -137,6 +142,18 @@ fn false_clock(file: &Path) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
+}
+
+/// A clock that stands still where it should jump would make the trial prove nothing.
+async fn assert_clock_jumps(clock: &Path, caller: &Caller) {
+    set_clock(clock, "+1d");
+    let told = jiff::Timestamp::now() + Duration::from_secs(86_400);
+    let day = told.strftime("%a, %d %b %Y").to_string();
+    crate::eventually("the bus's clock jumps", Duration::from_secs(10), async || {
+        caller.get("/bus/catalogue").await.header("date").starts_with(&day)
+    })
+    .await;
+    set_clock(clock, "+0");
 }
 
 /// Sets by how much the bus's clock is off.

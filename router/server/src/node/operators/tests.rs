@@ -155,8 +155,15 @@ fn parked(number: u128, record: u8, code: Code) -> Entry {
 fn applied(number: u128) -> Entry {
     let mut entry = entry(number, 9, 7_200);
     let reply = Some(json!("SECRET"));
-    entry.conclusion =
-        Some(Conclusion { outcome: Outcome::Applied, at: now(), attempts: 1, code: None, reason: None, faults: Vec::new(), reply });
+    entry.conclusion = Some(Conclusion {
+        outcome: Outcome::Applied,
+        at: now(),
+        attempts: 1,
+        code: None,
+        reason: None,
+        faults: Vec::new(),
+        reply,
+    });
     entry
 }
 

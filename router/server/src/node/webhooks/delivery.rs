@@ -158,7 +158,7 @@ impl Running {
         }
     }
 
-    /// Waits for the next attempt's time. Whoever asks for a replay says that the receiver is there again.
+    /// Waits for the next attempt's time.
     async fn wait(&mut self) -> Result<Step, JournalError> {
         while let Some(at) = self.progress.next_at {
             let left = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default();
@@ -168,9 +168,8 @@ impl Running {
             tokio::select! {
                 () = tokio::time::sleep(left) => {}
                 () = self.nudge.notified() => {
-                    if stored::is_replay_asked(&*self.shared.tail.journal, self.subscription.id).await? {
-                        self.progress.next_at = None;
-                        return self.replay_if_asked().await;
+                    if self.replay_if_asked().await? == Step::End {
+                        return Ok(Step::End);
                     }
                 }
             }
@@ -179,12 +178,13 @@ impl Running {
     }
 
     /// Sends the dead letters again, where that was asked for: each once, in their order, up to the first that is not
-    /// taken.
+    /// taken. Whoever asks says that the receiver is there again, so what waits for its next attempt waits no longer.
     async fn replay_if_asked(&mut self) -> Result<Step, JournalError> {
         let id = self.subscription.id;
         if !stored::is_replay_asked(&*self.shared.tail.journal, id).await? {
             return Ok(Step::On);
         }
+        self.progress.next_at = None;
         for dead in stored::dead(&*self.shared.tail.journal, id).await? {
             let by = self.shared.tail.system(&dead.event).await;
             let outcome = match self.body(&dead.event, by.as_ref()) {
