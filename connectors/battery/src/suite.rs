@@ -34,6 +34,8 @@ macro_rules! battery {
             changes_only_the_version_that_was_expected
             one_of_many_changes_of_one_version_wins
             does_with_a_change_sent_twice_what_it_declares
+            never_makes_a_change_that_was_forgone
+            tells_of_a_change_to_be_forgone_whether_it_was_made
             does_a_named_action_and_answers_it
             acts_on_nothing_where_no_record_is
             acts_only_on_the_version_that_was_expected

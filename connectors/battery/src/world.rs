@@ -115,6 +115,14 @@ impl<S: Subject> World<S> {
         self.connector.act(act, &ample()).await
     }
 
+    /// Sees to it that a change is never made, unless it has been; whether it has been.
+    ///
+    /// # Errors
+    /// As the connector.
+    pub async fn forgo(&self, id: uuid::Uuid) -> Result<bool, Failure> {
+        self.connector.forgo(0, id, &ample()).await
+    }
+
     /// Some changes since a place, with the whole records.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ impl ActionPlan {
         };
         let mut faults = Faults { at: &spec.pointer, found: Vec::new() };
         let names = names(spec, key);
-        let path = faults.path("/path", &from.path, &names);
+        let path = faults.path_with("/path", &from.path, &names, "value");
         let media_type = faults.header_value("/media_type", &from.media_type);
         if from.template.is_some() && !from.body.is_empty() {
             faults.found.push(Finding::at_name(format!("{}/body", spec.pointer), "`template` is the whole body already"));

@@ -174,14 +174,17 @@ pub(crate) struct Faults<'a> {
 
 impl Faults<'_> {
     pub(crate) fn path(&mut self, below: &str, text: &str, key: &[Source]) -> Option<Path> {
+        self.path_with(below, text, key, "source in the key named")
+    }
+
+    /// A path with places for these names, each of which is such a thing.
+    pub(crate) fn path_with(&mut self, below: &str, text: &str, names: &[Source], thing: &str) -> Option<Path> {
         let pointer = format!("{}{below}", self.at);
-        let finding = match Path::new(text, key) {
+        let finding = match Path::new(text, names) {
             Ok(path) => return Some(path),
             Err(BadPath::Form(wrong)) => Finding::new(pointer, wrong),
-            Err(BadPath::Stranger(_)) if key.is_empty() => Finding::new(pointer, "this path has no place for a key"),
-            Err(BadPath::Stranger(name)) => {
-                Finding::unknown(pointer, "source in the key named", &name, key.iter().map(Source::as_str))
-            }
+            Err(BadPath::Stranger(_)) if names.is_empty() => Finding::new(pointer, "this path has no place for a key"),
+            Err(BadPath::Stranger(name)) => Finding::unknown(pointer, thing, &name, names.iter().map(Source::as_str)),
         };
         self.found.push(finding);
         None

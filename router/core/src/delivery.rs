@@ -6,6 +6,8 @@
 
 mod attempt;
 mod confirm;
+mod ending;
+mod held;
 mod prepare;
 
 use std::cmp::Reverse;
@@ -21,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use attempt::Post;
-use attempt::{Held, Step};
+use held::{Held, Step};
 
 /// Delivers until told to stop, and then until what is under way has ended: what a registry was asked should be written
 /// down. Dropped, it is as after a crash.

@@ -11,9 +11,9 @@ pub mod battery;
 pub mod embedded;
 pub mod journal;
 pub mod kafka;
-pub mod readers;
-pub mod store;
-pub mod writer;
+mod readers;
+mod store;
+mod writer;
 
 pub use embedded::Embedded;
 pub use journal::{

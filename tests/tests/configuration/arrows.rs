@@ -23,11 +23,14 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("demo", &[]),
     ("core", &["model", "schemas", "sdk", "config", "journal"]),
     ("server", &["model", "contract", "config", "core", "demo", "journal", "sdk", "http", "sql", "rest", "soap"]),
-    ("tests", &["battery", "config", "demo", "journal", "model", "sdk", "server"]),
+    ("tests", &["battery", "journal", "config", "demo", "journal", "model", "sdk", "server"]),
 ];
 
 /// Crates that bring another TLS, or another library of cryptography, than rustls with aws-lc-rs.
-const REFUSED: [&str; 6] = ["openssl", "openssl-sys", "native-tls", "ring", "schannel", "security-framework"];
+const REFUSED: [&str; 5] = ["openssl", "native-tls", "ring", "schannel", "security-framework"];
+
+/// The C library of OpenSSL is built into librdkafka, which knows no other TLS, and is used by nothing else.
+const WITHIN_KAFKA: (&str, &str) = ("openssl-sys", "rdkafka-sys");
 
 /// The crates of the workspace, each with the others that it uses in production.
 fn arrows() -> BTreeMap<String, BTreeSet<String>> {
@@ -77,6 +80,16 @@ fn there_is_one_tls_in_all_that_is_built() {
     assert!(built.contains("rustls") && built.contains("aws-lc-rs"), "what is looked for is found");
     let refused: Vec<&&str> = REFUSED.iter().filter(|name| built.contains(**name)).collect();
     assert!(refused.is_empty(), "{refused:?} is in the tree: `cargo tree -i {}` tells by whom", refused[0]);
+}
+
+#[test]
+fn openssl_is_used_by_the_kafka_client_alone() {
+    let (library, client) = WITHIN_KAFKA;
+    let words = ["tree", "--workspace", "--locked", "--offline", "--edges", "normal,build,dev", "--prefix", "depth"];
+    let tree = cargo(&[&words[..], &["--invert", library, "--depth", "1", "--format", "{p}"]].concat());
+    let users: BTreeSet<&str> =
+        tree.lines().filter_map(|line| line.strip_prefix('1')).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(users, BTreeSet::from([client]), "{tree}");
 }
 
 fn cargo(words: &[&str]) -> String {

@@ -63,7 +63,7 @@ fn finds_what_is_wrong_with_an_action_and_a_feed() {
         let findings = rabita_rest::kind().check(&dissolvable(from));
         findings.into_iter().map(|finding| format!("{} {}", finding.pointer, finding.message)).collect::<Vec<_>>().join("\n")
     };
-    assert!(told(json!({ "path": "/u/{nummer}" })).starts_with("/actions/dissolve/from/path there is no source in the key named `nummer`"));
+    assert!(told(json!({ "path": "/u/{nummer}" })).starts_with("/actions/dissolve/from/path there is no value `nummer`"));
     assert!(told(json!({ "path": "/u/{nr}", "template": { "a": ["{wy.code}"] } })).contains("from/template/a/0 there is no value"));
     assert!(told(json!({ "path": "/u/{nr}", "template": {} })).contains("would be lost"));
     assert!(told(json!({ "path": "/u/{nr}", "template": { "a": "{why.code}" }, "body": "b" })).contains("from/body"));

@@ -27,7 +27,7 @@ pub struct Limits {
     pub timeout_ms: u64,
     /// When a failing registry is given a pause.
     pub breaker: Breaker,
-    /// When the registry is being worked on: no change is sent to it then.
+    /// When the registry is being worked on: no call is made then, and changes wait.
     pub maintenance: Vec<Window>,
     /// How changes are sent.
     pub updates: UpdateLimits,
@@ -107,10 +107,10 @@ pub struct UpdateLimits {
     /// The longest wait between two attempts.
     #[schemars(range(min = 1, max = 86_400_000))]
     pub max_ms: u64,
-    /// After so many attempts that the registry answered, or that may have been applied, a change is parked.
+    /// After so many answers in a row that were none, a change is parked.
     #[schemars(range(min = 1, max = 10_000))]
     pub attempts: u32,
-    /// A change is parked when the registry could not be reached for so long.
+    /// A change is parked that was accepted so long ago and meets a registry that is away or does not answer.
     #[schemars(range(min = 1))]
     pub unavailable_for_ms: u64,
 }

@@ -1,25 +1,21 @@
 //! One try to apply an update, and what becomes of it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::Timestamp;
-use metrics::{counter, histogram};
-use rabita_journal::{Journal, JournalError, Lease};
-use rabita_model::update::Told;
-use rabita_model::{
-    Code, Conclusion, EventId, ExchangeId, Fault, Operation, Outcome, Payload, Progress, Refusal, Trouble, UpdateId,
-};
-use rabita_sdk::manifest::UpdateLimits;
+use metrics::counter;
+use rabita_journal::{Journal, JournalError};
+use rabita_model::{Code, ExchangeId, Fault, Operation, Outcome, Payload, Refusal, Trouble, UpdateId};
 use rabita_sdk::{Applied, Call, Duplicates, Failure, Row};
 use serde_json::Value;
 
 use super::confirm::{Confirmed, confirmed};
+use super::ending::{End, JOURNAL_PAUSE};
+use super::held::{Held, Step};
 use super::prepare::{Prepared, Unprepared, prepare};
 use crate::Clock;
 use crate::registry::{Entity, Registry, Undelivered, refusal};
-use crate::update;
 
 /// What every try needs.
 pub(crate) struct Post {
@@ -29,15 +25,6 @@ pub(crate) struct Post {
     pub new_id: fn() -> ExchangeId,
 }
 
-/// An update in memory.
-pub(super) struct Held {
-    pub lease: Lease,
-    not_before: Option<Instant>,
-    backoff: Option<ExponentialBackoff>,
-    /// Answers in a row that were none.
-    malformed: u32,
-}
-
 /// What the registry was asked when it failed.
 #[derive(Clone, Copy)]
 enum Sent {
@@ -45,74 +32,6 @@ enum Sent {
     Read,
     /// To change it.
     Change { was_in_doubt: bool },
-}
-
-/// What becomes of an update after a try.
-pub(super) enum Step {
-    /// It is concluded, or another node's.
-    Gone,
-    /// It waits for a person.
-    Parked,
-    /// It is tried again after so long.
-    Later(Duration),
-    /// The registry is left alone for so long.
-    Pause(Duration),
-}
-
-/// How an update ends, before it is written down.
-pub(super) struct End {
-    outcome: Outcome,
-    code: Option<Code>,
-    reason: Option<String>,
-    faults: Vec<Fault>,
-    reply: Option<Value>,
-}
-
-impl End {
-    pub const fn applied(reply: Option<Value>) -> Self {
-        Self { outcome: Outcome::Applied, code: None, reason: None, faults: Vec::new(), reply }
-    }
-
-    pub const fn of(outcome: Outcome, code: Code) -> Self {
-        Self { outcome, code: Some(code), reason: None, faults: Vec::new(), reply: None }
-    }
-
-    pub fn invalid(faults: Vec<Fault>) -> Self {
-        Self { faults, ..Self::of(Outcome::Refused, Code::InvalidRequest) }
-    }
-}
-
-impl Held {
-    /// What was written down before this process had it still holds, but no longer than the longest wait: the clock may
-    /// have been set back since.
-    pub fn new(lease: Lease, now: Timestamp, limits: &UpdateLimits) -> Self {
-        let left = lease.entry.progress.next_at.map(|at| at.duration_since(now));
-        let left = left.and_then(|left| Duration::try_from(left).ok()).map(|left| left.min(Duration::from_millis(limits.max_ms)));
-        Self { lease, not_before: left.map(|left| Instant::now() + left), backoff: None, malformed: 0 }
-    }
-
-    /// How long it still has to wait.
-    pub fn wait(&self) -> Duration {
-        self.not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
-    }
-
-    fn progress(&mut self) -> &mut Progress {
-        &mut self.lease.entry.progress
-    }
-
-    /// The time before the next try: doubled each time, with up to half of it left to chance.
-    fn next_wait(&mut self, limits: &UpdateLimits) -> Duration {
-        let made = || {
-            ExponentialBuilder::new()
-                .with_min_delay(Duration::from_millis(limits.first_ms))
-                .with_max_delay(Duration::from_millis(limits.max_ms))
-                .with_jitter()
-                .without_max_times()
-                .build()
-        };
-        let longest = Duration::from_millis(limits.max_ms);
-        self.backoff.get_or_insert_with(made).next().unwrap_or(longest)
-    }
 }
 
 impl Post {
@@ -150,15 +69,16 @@ impl Post {
             return Ok(Step::Pause(pause.min(PAUSE_MAX)));
         }
         let is_late = held.lease.entry.update.apply_until.is_some_and(|until| self.clock.now() > until);
-        if is_late && !held.lease.entry.progress.is_in_doubt {
+        if is_late && !held.may_be_applied() {
             return self.end(held, &entity, &payload, End::of(Outcome::Expired, Code::UpdateExpired)).await;
         }
         let exchange = (self.new_id)();
         let traceparent = held.lease.entry.update.traceparent.clone();
-        let prepared = prepare(&self.registry, &entity, &payload, held.lease.entry.update.id, exchange, traceparent.clone()).await;
+        let prepared =
+            prepare(&self.registry, &entity, &payload, held.lease.entry.update.id, exchange, traceparent.clone()).await;
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(Unprepared::End(end)) => return self.end(held, &entity, &payload, end).await,
+            Err(Unprepared::End(end)) => return self.end(held, &entity, &payload, *end).await,
             Err(Unprepared::Undelivered(undelivered)) => return self.undelivered(held, undelivered, Sent::Read).await,
             Err(Unprepared::Broken(detail)) => return self.park(held, trouble(Code::Internal, detail)).await,
         };
@@ -179,7 +99,8 @@ impl Post {
         is_late: bool,
         exchange: ExchangeId,
     ) -> Result<Option<Step>, JournalError> {
-        if !held.lease.entry.progress.is_in_doubt {
+        let asks = held.lease.entry.progress.is_in_doubt || (is_late && held.may_be_applied());
+        if !asks {
             return Ok(None);
         }
         let found = match entity.changing.duplicates {
@@ -338,88 +259,22 @@ impl Post {
         Ok(Step::Later(wait))
     }
 
-    /// Whether the registry has been away for as long as it may.
+    /// Whether the registry has been away for as long as it may. What a person sent on its way again begins anew.
     fn is_overdue(&self, held: &Held, now: Timestamp) -> bool {
-        let waited = now.duration_since(held.lease.entry.update.accepted_at);
-        let limit = self.registry.limits.updates.unavailable_for_ms;
-        u128::try_from(waited.as_millis()).is_ok_and(|waited| waited > u128::from(limit))
-    }
-
-    /// Ends an update, with its event where it was applied.
-    async fn end(&self, held: &mut Held, entity: &Entity, payload: &Payload, end: End) -> Result<Step, JournalError> {
-        let mut events = Vec::new();
-        if end.outcome == Outcome::Applied {
-            if let Some(memory) = &entity.memory {
-                memory.forget();
-            }
-            if entity.manifest.offers(Operation::Subscribe) {
-                let id = EventId::new((self.new_id)().uuid());
-                let event = update::event(entity, &held.lease.entry.update, &payload.change, id, self.clock.now());
-                if entity.manifest.changes.is_some() {
-                    entity.recent.note(&event);
-                }
-                events.push(event);
-            }
-        }
-        self.conclude(held, end, events).await
-    }
-
-    async fn conclude(&self, held: &Held, end: End, events: Vec<rabita_model::Event>) -> Result<Step, JournalError> {
-        let End { outcome, code, reason, faults, reply } = end;
-        let at = self.clock.now();
-        let faults = faults.into_iter().map(|fault| Told {
-            pointer: fault.pointer,
-            code: fault.code.to_owned(),
-            message: fault.message,
-        });
-        let attempts = held.lease.entry.progress.attempts;
-        let conclusion = Conclusion { outcome, at, attempts, code, reason, faults: faults.collect(), reply };
-        // The registry has done what it has done: this has to be written down, however long the disk takes.
-        while let Err(error) = self.journal.conclude(&held.lease, conclusion.clone(), events.clone()).await {
-            if error == JournalError::Lost || held.lease.lost.is_cancelled() {
-                return Ok(Step::Gone);
-            }
-            tracing::warn!(update = %held.lease.entry.update.id, %error, "the journal does not take an outcome");
-            tokio::time::sleep(JOURNAL_PAUSE).await;
-        }
-        self.count_outcome(&held.lease, outcome, at);
-        Ok(Step::Gone)
-    }
-
-    async fn park(&self, held: &mut Held, trouble: Trouble) -> Result<Step, JournalError> {
-        let update = &held.lease.entry.update;
-        let code = trouble.code.as_str();
-        tracing::warn!(update = %update.id, target_entity = %update.target, code, detail = trouble.detail, "an update is parked");
-        held.progress().trouble = Some(trouble);
-        held.progress().next_at = None;
-        self.journal.park(&held.lease, held.lease.entry.progress.clone()).await?;
-        counter!("rabita_updates_parked_total", "registry" => self.registry.id.to_string()).increment(1);
-        Ok(Step::Parked)
+        let waited = match held.lease.entry.generation {
+            0 => Duration::try_from(now.duration_since(held.lease.entry.update.accepted_at)).unwrap_or_default(),
+            _ => held.since.elapsed(),
+        };
+        waited > Duration::from_millis(self.registry.limits.updates.unavailable_for_ms)
     }
 
     fn count_attempt(&self, result: &'static str) {
         counter!("rabita_update_attempts_total", "registry" => self.registry.id.to_string(), "result" => result).increment(1);
     }
-
-    fn count_outcome(&self, lease: &Lease, outcome: Outcome, at: Timestamp) {
-        let update = &lease.entry.update;
-        let word = match outcome {
-            Outcome::Applied => "applied",
-            Outcome::Refused => "refused",
-            Outcome::Conflicted => "conflicted",
-            Outcome::Expired => "expired",
-        };
-        let registry = self.registry.id.to_string();
-        let taken = at.duration_since(update.accepted_at).as_secs_f64().max(0.0);
-        tracing::info!(update = %update.id, exchange = %update.exchange, target_entity = %update.target, outcome = word, s = taken, "update");
-        histogram!("rabita_update_seconds", "registry" => registry.clone()).record(taken);
-        counter!("rabita_updates_total", "registry" => registry, "outcome" => word).increment(1);
-    }
 }
 
 /// A clock can be set and a registry can say anything: no wait is longer than this before the next look.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
-const JOURNAL_PAUSE: Duration = Duration::from_millis(500);
 /// How long to wait where a registry has too much to do and does not say until when.
 const BUSY_PAUSE: Duration = Duration::from_millis(200);
 

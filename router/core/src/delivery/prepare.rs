@@ -4,7 +4,7 @@ use rabita_model::{Change, Code, ExchangeId, Operation, Outcome, Payload, Update
 use rabita_sdk::{Act, ChangeKind, Legacy, Row};
 use serde_json::{Map, Value};
 
-use super::attempt::End;
+use super::ending::End;
 use crate::registry::{Entity, Registry, Undelivered};
 use crate::whole;
 
@@ -17,11 +17,17 @@ pub(super) enum Prepared {
 /// Why it cannot be asked.
 pub(super) enum Unprepared {
     /// The update ends here.
-    End(End),
+    End(Box<End>),
     /// The record that it depends on could not be read.
     Undelivered(Undelivered),
     /// The configuration no longer has what it needs.
     Broken(String),
+}
+
+impl Unprepared {
+    fn end(end: End) -> Self {
+        Self::End(Box::new(end))
+    }
 }
 
 pub(super) async fn prepare(
@@ -37,7 +43,7 @@ pub(super) async fn prepare(
         (Change::Create { record }, _) => entity.mapping.record_key(record).unwrap_or_default(),
         (_, key) => key.map(|key| key.0.clone()).unwrap_or_default(),
     };
-    let key = entity.mapping.key(&values).map_err(|faults| Unprepared::End(End::invalid(faults)))?;
+    let key = entity.mapping.key(&values).map_err(|faults| Unprepared::end(End::invalid(faults)))?;
     let expected_version = match expected_version {
         None => None,
         Some(version) => {
@@ -65,14 +71,14 @@ pub(super) async fn prepare(
             let found = entity.changing.action(action);
             let (at, action) = found.ok_or_else(|| Unprepared::Broken(format!("there is no action `{action}` any more")))?;
             let values = action.planned.request.encode(input, Operation::Act);
-            let values = values.map_err(|faults| Unprepared::End(End::invalid(faults)))?;
+            let values = values.map_err(|faults| Unprepared::end(End::invalid(faults)))?;
             Prepared::Act(Act { entity: entity.index, action: at, id: id.uuid(), key, values, expected_version })
         }
     })
 }
 
 fn encoded(entity: &Entity, record: &Map<String, Value>, operation: Operation) -> Result<Row, Unprepared> {
-    entity.mapping.encode(record, operation).map_err(|faults| Unprepared::End(End::invalid(faults)))
+    entity.mapping.encode(record, operation).map_err(|faults| Unprepared::end(End::invalid(faults)))
 }
 
 /// A patch together with the record as it is: held against the schema as a whole, and with the rest of what can only be
@@ -89,9 +95,9 @@ async fn completed(
         return encoded(entity, patch, Operation::Update);
     }
     let row = whole::read(registry, entity, key, exchange, traceparent).await.map_err(Unprepared::Undelivered)?;
-    let row = row.ok_or_else(|| Unprepared::End(End::of(Outcome::Refused, Code::RecordAbsent)))?;
+    let row = row.ok_or_else(|| Unprepared::end(End::of(Outcome::Refused, Code::RecordAbsent)))?;
     let current = whole::record(entity, &row);
-    whole::merged(entity, &current, patch).map_err(|faults| Unprepared::End(End::invalid(faults)))?;
+    whole::merged(entity, &current, patch).map_err(|faults| Unprepared::end(End::invalid(faults)))?;
     if entity.mapping.needs_current(patch) {
         encoded(entity, &entity.mapping.completed(patch, &current), Operation::Update)
     } else {

@@ -93,7 +93,7 @@ async fn keeps_what_was_acknowledged_before_the_torn_end_of_its_log() {
     let (mut opened, directory) = (0, scratch.scratch.path().join("torn"));
     for how in [Damage::Cut, Damage::Flipped, Damage::Garbled, Damage::Zeroed] {
         // An odd step, so that the places fall on all parts of pages and frames.
-        for at in (0..log.len()).step_by(log.len() / 40 | 1) {
+        for at in (0..log.len()).step_by((log.len() / 40) | 1) {
             let _ = std::fs::remove_dir_all(&directory);
             // The journal that was checked above worked its log in, so the copy is made from the first one.
             copy_as_it_is(&scratch.directory(), &directory);
