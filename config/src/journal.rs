@@ -37,7 +37,7 @@ impl JournalSpec {
     #[must_use]
     pub fn engine(&self) -> Engine {
         match &self.kafka {
-            Some(kafka) => Engine::Kafka(kafka.clone()),
+            Some(kafka) => Engine::Kafka(Box::new(kafka.clone())),
             None => Engine::Embedded(self.embedded.clone().unwrap_or_default()),
         }
     }
@@ -47,7 +47,7 @@ impl JournalSpec {
 #[derive(Debug, Clone)]
 pub enum Engine {
     Embedded(EmbeddedSpec),
-    Kafka(KafkaSpec),
+    Kafka(Box<KafkaSpec>),
 }
 
 /// The embedded engine.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use rabita_battery::eventually;
 use rabita_server::node::Node;
-use reqwest::{Certificate, Identity, RequestBuilder};
+use reqwest::{Certificate, Identity, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::bus::{Answer, Caller};
@@ -188,6 +188,17 @@ impl System {
     /// Asks with the arguments in the body.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.sent(self.client.post(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    /// Begins to read what does not end.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn stream(&self, path: &str) -> Response {
+        let request = self.client.get(format!("{}{path}", self.base)).header("rabita-purpose", self.purpose);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), 200);
+        answer
     }
 
     /// All records of a search, and how many pages there were.

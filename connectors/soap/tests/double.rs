@@ -272,7 +272,9 @@ async fn does_a_named_action_and_reads_its_reply() {
     });
     let spec = retirable(from);
     assert_eq!(Soap.check(&spec), []);
-    let answer = |status: &str| format!("<c:retireResponse><c:status>{status}</c:status><c:result><c:on>2026-11-23</c:on></c:result></c:retireResponse>");
+    let answer = |status: &str| {
+        format!("<c:retireResponse><c:status>{status}</c:status><c:result><c:on>2026-11-23</c:on></c:result></c:retireResponse>")
+    };
     let fixture = json!([
         { "request": { "action": "urn:cars/retire", "values": { "plate": "1", "reason": "<rust>" } }, "response": { "body": answer("OK") } },
         { "request": { "action": "urn:cars/retire", "values": { "plate": "2" } }, "response": { "body": answer("NONE") } },

@@ -20,7 +20,10 @@ pub(crate) enum Job<'a> {
     Change(&'a Change),
     Act(&'a Act),
     /// Nothing, so that the change of this id can never be made.
-    Forgo { entity: usize, id: Uuid },
+    Forgo {
+        entity: usize,
+        id: Uuid,
+    },
 }
 
 impl Job<'_> {

@@ -51,8 +51,8 @@ pub fn event(event: &Event, view: &EventView<'_>) -> Option<Value> {
     let shown = CloudEvent {
         specversion: "1.0",
         id: event.id.to_string(),
-        source: format!("/api/{target}"),
-        r#type: event_type(event),
+        source: event.source(),
+        r#type: event.kind(),
         time: event.at.to_string(),
         datacontenttype: "application/json",
         dataschema: format!("/bus/schemas/{target}"),
@@ -61,13 +61,6 @@ pub fn event(event: &Event, view: &EventView<'_>) -> Option<Value> {
         data: Data::of(event, view.fields)?,
     };
     Some(serde_json::to_value(shown).expect("names are text"))
-}
-
-/// `rabita.population.v1.persons.updated`.
-#[must_use]
-pub fn event_type(event: &Event) -> String {
-    let target = &event.target;
-    format!("rabita.{}.{}.{}.{}", target.registry, target.version, target.entity, event.happened.word())
 }
 
 /// One event as a frame of a stream (the server-sent events of HTML). `position` is what `Last-Event-ID` takes.

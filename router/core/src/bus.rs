@@ -23,8 +23,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
-use crate::delivery::{self, Post};
 use crate::caller::{Callers, Evidence};
+use crate::delivery::{self, Post};
 use crate::health::{self, Health};
 use crate::limit::LimitState;
 use crate::registry::{Entities, Registry};
@@ -172,8 +172,9 @@ impl Bus {
         journal: Option<Arc<dyn Journal>>,
     ) -> Result<Self, BusError> {
         let configured = country.registries.iter().zip(connectors);
-        let registries: Vec<_> =
-            configured.map(|(configured, connector)| Arc::new(Registry::new(configured, connector, Arc::clone(&clock)))).collect();
+        let registries: Vec<_> = configured
+            .map(|(configured, connector)| Arc::new(Registry::new(configured, connector, Arc::clone(&clock))))
+            .collect();
         let mut entities = Entities::new();
         for registry in &registries {
             for entity in &registry.entities {

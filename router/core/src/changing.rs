@@ -8,11 +8,11 @@ use rabita_model::{ActionName, FieldName, Operation};
 use rabita_schemas::{RecordSchema, SelectedFields};
 use rabita_sdk::manifest::{Operations, WriteSpec};
 use rabita_sdk::plan::{PlannedAction, PlannedEntity};
-use rabita_sdk::{Connector, Duplicates, Source};
+use rabita_sdk::{Capabilities, Connector, Duplicates, Source};
 
 /// The changes of one entity.
 pub(crate) struct Changing {
-    /// The legacy version, where the entity has one and offers changes.
+    /// The legacy version, where the entity has one, offers changes, and its connector can have them depend on it.
     pub version: Option<Source>,
     /// For each operation that writes fields: those fields.
     pub writes: HashMap<Operation, Vec<FieldName>>,
@@ -42,14 +42,15 @@ impl Changing {
         let actions = planned.actions.iter().zip(schemas);
         let actions: Vec<Action> =
             actions.map(|(planned, schemas)| Action { planned: planned.clone(), schemas: schemas.clone() }).collect();
+        let Capabilities { checks_versions, duplicates, .. } = connector.capabilities(planned.index);
         let changes = !writes.is_empty() || offered.delete.is_some() || !actions.is_empty();
         Self {
-            version: planned.manifest.version.clone().filter(|_| changes),
+            version: planned.manifest.version.clone().filter(|_| changes && checks_versions),
             writes,
             written,
             required: schema.required(),
             actions,
-            duplicates: connector.capabilities(planned.index).duplicates,
+            duplicates,
         }
     }
 

@@ -140,7 +140,10 @@ mod tests {
             canonical(&value, &mut text);
             text
         };
-        assert_eq!(text(json!({"a": 1, "b": {"c": [1, null], "d": "x"}})), text(json!({"b": {"d": "x", "c": [1, null]}, "a": 1})));
+        assert_eq!(
+            text(json!({"a": 1, "b": {"c": [1, null], "d": "x"}})),
+            text(json!({"b": {"d": "x", "c": [1, null]}, "a": 1}))
+        );
         assert_ne!(text(json!({"a": [1, 2]})), text(json!({"a": [2, 1]})));
         assert_ne!(text(json!({"a": "1"})), text(json!({"a": 1})));
         assert_ne!(text(json!(["a", "b"])), text(json!(["a,b"])));

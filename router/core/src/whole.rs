@@ -28,7 +28,11 @@ pub(crate) fn record(entity: &Entity, row: &Row) -> Map<String, Value> {
 
 /// The record with the patch, or everything that the patch makes wrong with it. What was wrong with it before is not the
 /// patch's fault.
-pub(crate) fn merged(entity: &Entity, current: &Map<String, Value>, patch: &Map<String, Value>) -> Result<Map<String, Value>, Vec<Fault>> {
+pub(crate) fn merged(
+    entity: &Entity,
+    current: &Map<String, Value>,
+    patch: &Map<String, Value>,
+) -> Result<Map<String, Value>, Vec<Fault>> {
     let mut merged = current.clone();
     merge_patch(&mut merged, patch);
     let after = Value::Object(merged);

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::readers::Readers;
 use crate::store::operate::operate;
+use crate::store::schema::{self, Durability};
 use crate::store::updates::{Draft, Moved};
 use crate::store::{acts, claims, events, kept, listing, updates};
 use crate::writer::{Writer, closed};
@@ -66,10 +67,7 @@ impl Embedded {
     pub fn open(options: Options) -> Result<Self, JournalError> {
         let directory = Directory::take(&options.directory)?;
         let file = directory.file();
-        let connection = crate::store::schema::open(&file, crate::store::schema::Durability::Full)?;
-        if options.is_verified {
-            crate::store::schema::verify(&connection)?;
-        }
+        let connection = schema::open(&file, Durability::Full)?;
         let name = position::name(&connection)?;
         let depths = listing::depths(&connection)?;
         let shared = Arc::new(Shared {

@@ -202,9 +202,13 @@ pub enum Acted {
     /// There is no such update.
     Absent,
     /// It is not parked.
-    NotParked { state: State },
+    NotParked {
+        state: State,
+    },
     /// An earlier update of the same record is parked: retry or discard that one first, or both together.
-    Behind { id: UpdateId },
+    Behind {
+        id: UpdateId,
+    },
 }
 
 /// How many updates of one registry wait.

@@ -17,6 +17,7 @@ mod writer;
 
 pub use embedded::Embedded;
 pub use journal::{
-    Accepted, Acted, Claim, Depth, EventPage, Filter, Journal, JournalError, Kept, Lease, OperatorAct, Page, Position, Retention, Verb,
+    Accepted, Acted, Claim, Depth, EventPage, Filter, Journal, JournalError, Kept, Lease, OperatorAct, Page, Position, Retention,
+    Verb,
 };
 pub use kafka::Kafka;

@@ -7,7 +7,7 @@
 //!
 //! | module | what it gives |
 //! |---|---|
-//! | [`schema`] | opens a file with its tables, and finds out whether it is sound |
+//! | [`schema`] | opens a file with its tables |
 //! | [`claims`] | what an idempotency key was used for |
 //! | [`updates`] | one update: put, read, progress, park, unpark, conclude; what waits; what is parked before and behind |
 //! | [`listing`] | updates by a filter, page by page; how many wait |

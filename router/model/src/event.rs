@@ -28,6 +28,21 @@ pub struct Event {
     pub traceparent: Option<String>,
 }
 
+impl Event {
+    /// Its `type` as a CloudEvent: `rabita.population.v1.persons.updated`.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let target = &self.target;
+        format!("rabita.{}.{}.{}.{}", target.registry, target.version, target.entity, self.happened.word())
+    }
+
+    /// Its `source` as a CloudEvent: `/api/population/v1/persons`.
+    #[must_use]
+    pub fn source(&self) -> String {
+        format!("/api/{}", self.target)
+    }
+}
+
 /// What happened to the record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "happened", content = "action", rename_all = "lowercase")]

@@ -22,7 +22,8 @@ pub use code::{Blame, Code, Retry};
 pub use event::{Event, Happened};
 pub use fault::Fault;
 pub use id::{
-    ActionName, AgencyId, BadId, EntityName, EventId, ExchangeId, FieldName, Purpose, RegistryId, SubscriptionId, SystemId, UpdateId, Version,
+    ActionName, AgencyId, BadId, EntityName, EventId, ExchangeId, FieldName, Purpose, RegistryId, SubscriptionId, SystemId,
+    UpdateId, Version,
 };
 pub use operation::Operation;
 pub use refusal::Refusal;

@@ -28,16 +28,8 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order of the contract's table.
-    pub const ALL: [Self; 8] = [
-        Self::Read,
-        Self::Search,
-        Self::Create,
-        Self::Replace,
-        Self::Update,
-        Self::Delete,
-        Self::Act,
-        Self::Subscribe,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Read, Self::Search, Self::Create, Self::Replace, Self::Update, Self::Delete, Self::Act, Self::Subscribe];
 
     /// Whether it changes a record.
     #[must_use]

@@ -143,7 +143,21 @@ impl Node {
         }
         let ends = CancellationToken::new();
         let work = bus.work(&ends);
-        Ok(Self { addresses, admin, bus, journal, stopping, exchanges, listeners, operators, work, events, ends, _watches: watches, drain })
+        Ok(Self {
+            addresses,
+            admin,
+            bus,
+            journal,
+            stopping,
+            exchanges,
+            listeners,
+            operators,
+            work,
+            events,
+            ends,
+            _watches: watches,
+            drain,
+        })
     }
 
     /// Takes no more, finishes what is under way, and closes the registries. Tells whether all was finished in time.

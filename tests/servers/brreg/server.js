@@ -38,6 +38,8 @@ const BOUNDS = {
 async function main([document, port]) {
   const definition = JSON.parse(fs.readFileSync(document, 'utf8'));
   const base = new URL(definition.servers[0].url).pathname;
+  // The document does not name this parameter of the feed, as it does that of a list.
+  definition.paths['/oppdateringer/enheter'].parameters.push({ name: 'size', in: 'query', schema: { type: 'integer' } });
   const api = new OpenAPIBackend({
     definition,
     apiRoot: base,

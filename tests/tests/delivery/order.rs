@@ -3,7 +3,7 @@
 use rabita_sdk::Duplicates;
 use rabita_tests::eventually;
 
-use crate::scripted::{SOON, Deed, Desk, Terms, away};
+use crate::scripted::{Deed, Desk, SOON, Terms, away};
 
 #[tokio::test]
 async fn applies_updates_of_one_record_in_the_order_of_acceptance() {

@@ -7,7 +7,7 @@ use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::scripted::{SOON, Deed, Desk, Terms, away};
+use crate::scripted::{Deed, Desk, SOON, Terms, away};
 
 const QUICK: Terms = Terms { limits: "{ updates: { first_ms: 10, max_ms: 40 } }", each: "" };
 
@@ -55,9 +55,8 @@ async fn an_update_of_what_is_not_there_is_refused_and_one_that_waits_for_its_cr
     let desk = Desk::open(Duplicates::Detected, QUICK).await;
     desk.write("z", "new").await.refused(404, "record_absent");
     desk.registry.next([Deed::Holds]);
-    let created = desk
-        .send(Method::POST, "", "make z", &[("Prefer", "respond-async")], Some(json!({ "id": "z", "text": "first" })))
-        .await;
+    let created =
+        desk.send(Method::POST, "", "make z", &[("Prefer", "respond-async")], Some(json!({ "id": "z", "text": "first" }))).await;
     assert_eq!(created.status, 202, "{}", created.text());
     let update = desk.post("z", "second").await;
     desk.registry.let_go();

@@ -323,7 +323,8 @@ impl Desk {
     /// Sends a change under an idempotency key, with headers.
     pub async fn send(&self, method: Method, path: &str, key: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
         let portal = self.portal();
-        let mut request = portal.request(method, &format!("/api/notes/v1/notes{path}")).header("Idempotency-Key", key.replace(' ', "-"));
+        let mut request =
+            portal.request(method, &format!("/api/notes/v1/notes{path}")).header("Idempotency-Key", key.replace(' ', "-"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -2,6 +2,7 @@
 
 mod battery;
 mod brokers;
+mod consumers;
 mod nodes;
 
 use std::path::Path;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
-use rabita_tests::NodeServer;
 use rabita_tests::real::{Example, Served, System, registries};
+use rabita_tests::{NodeServer, eventually};
+use reqwest::Response;
 use serde_json::{Value, json};
 
 use crate::RABITA;
@@ -33,6 +35,14 @@ impl Brreg {
         (served, system)
     }
 
+    /// Changes an entity, makes it (`Ny`) or ends it (`Sletting`, `Fjernet`), so that the register's feed tells it.
+    async fn change(&self, number: &str, kind: &str, changes: Value) {
+        let body = json!({ "number": number, "type": kind, "changes": changes });
+        let url = format!("http://{}/__change", self.server.address());
+        let answer = reqwest::Client::new().post(url).json(&body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     /// What the register itself answers, without the bus: all that satisfies its own parameters.
     async fn asked(&self, parameters: &str) -> Vec<Value> {
         let mut found = Vec::new();
@@ -47,6 +57,42 @@ impl Brreg {
             }
         }
         found
+    }
+}
+
+/// A stream of events.
+struct Events {
+    answer: Response,
+    text: String,
+}
+
+impl Events {
+    /// The next event: what happened, and its data.
+    async fn next(&mut self) -> (String, Value) {
+        loop {
+            if let Some((frame, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+                let found = field("event: ").zip(field("data: "));
+                self.text = rest.to_owned();
+                if let Some((event, data)) = found {
+                    let data: Value = serde_json::from_str(&data).expect("JSON");
+                    return (event.rsplit('.').next().unwrap_or_default().to_owned(), data["data"].clone());
+                }
+                continue;
+            }
+            let chunk = self.answer.chunk().await.expect("a stream that is whole").expect("a stream that goes on");
+            self.text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+        }
+    }
+
+    /// The next event of another entity than this.
+    async fn of_another_than(&mut self, number: &str) -> (String, Value) {
+        loop {
+            let next = self.next().await;
+            if next.1["key"]["number"] != number {
+                return next;
+            }
+        }
     }
 }
 
@@ -152,6 +198,44 @@ async fn an_entity_that_is_not_there_or_was_taken_out_is_absent() {
     assert_eq!(answer["records"], json!([{ "number": "100000007" }, null]));
     brreg.server.kill();
     let _ = system.get("/api/brreg/v1/organisations/100000014").await.refused(503, "registry_unavailable");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_register_tells_of_changes_becomes_events() {
+    const MARK: &str = "100000014";
+    let Some(data) = registries("the Norwegian register of business entities, its feed of changes") else { return };
+    let brreg = Brreg::start(&data);
+    // The register is asked once a minute, which is too seldom for a test.
+    let manifest = brreg.example.path().join("registries/brreg.yaml");
+    let text = std::fs::read_to_string(&manifest).expect("the manifest");
+    assert!(text.contains("every_ms: 60000"), "the manifest says how often");
+    std::fs::write(&manifest, text.replace("every_ms: 60000", "every_ms: 100")).expect("a copy can be written");
+    let (served, system) = brreg.serve().await;
+    let mut events = Events { answer: system.stream("/bus/events").await, text: String::new() };
+    // What was changed before the first question is not told.
+    let mut employees = 0;
+    let seen = async || {
+        employees += 1;
+        brreg.change(MARK, "Endring", json!({ "antallAnsatte": employees })).await;
+        tokio::time::timeout(Duration::from_millis(500), events.next()).await.is_ok()
+    };
+    eventually("changes are detected", Duration::from_secs(30), seen).await;
+
+    brreg.change("100000084", "Endring", json!({ "navn": "NORDVIK HAVBRUK FLI 12" })).await;
+    brreg.change("199999986", "Ny", json!({ "navn": "NYSKAPT AS" })).await;
+    let expected = by_number(brreg.asked("").await.iter().map(record));
+    for number in ["100000084", "199999986"] {
+        let (happened, told) = events.of_another_than(MARK).await;
+        assert_eq!((happened.as_str(), &told["key"]), ("changed", &json!({ "number": number })));
+        assert_eq!(told["record"], expected[number]);
+    }
+    for (number, kind) in [("199999986", "Sletting"), ("100000084", "Fjernet")] {
+        brreg.change(number, kind, json!({})).await;
+        let (happened, told) = events.of_another_than(MARK).await;
+        assert_eq!((happened.as_str(), &told["key"]), ("deleted", &json!({ "number": number })));
+    }
+    drop(events);
     served.stop().await;
 }
 

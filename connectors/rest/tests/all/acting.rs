@@ -10,7 +10,10 @@ use crate::support::{call, spec, wanted};
 
 /// Units that can be dissolved for a reason, with what the service answers in `answer.by`.
 fn dissolvable(from: Value) -> RegistrySpec {
-    let mut spec = spec(json!({ "url": "https://registry.invalid", "idempotency_header": "Once" }), json!({ "read": { "path": "/u/{nr}" } }));
+    let mut spec = spec(
+        json!({ "url": "https://registry.invalid", "idempotency_header": "Once" }),
+        json!({ "read": { "path": "/u/{nr}" } }),
+    );
     let pointer = "/actions/dissolve/from".to_owned();
     let name = ActionName::new("dissolve").expect("a name");
     let values = vec![(Source::new("why.code"), "/actions/dissolve/fields/why".to_owned())];
@@ -64,7 +67,9 @@ fn finds_what_is_wrong_with_an_action_and_a_feed() {
         findings.into_iter().map(|finding| format!("{} {}", finding.pointer, finding.message)).collect::<Vec<_>>().join("\n")
     };
     assert!(told(json!({ "path": "/u/{nummer}" })).starts_with("/actions/dissolve/from/path there is no value `nummer`"));
-    assert!(told(json!({ "path": "/u/{nr}", "template": { "a": ["{wy.code}"] } })).contains("from/template/a/0 there is no value"));
+    assert!(
+        told(json!({ "path": "/u/{nr}", "template": { "a": ["{wy.code}"] } })).contains("from/template/a/0 there is no value")
+    );
     assert!(told(json!({ "path": "/u/{nr}", "template": {} })).contains("would be lost"));
     assert!(told(json!({ "path": "/u/{nr}", "template": { "a": "{why.code}" }, "body": "b" })).contains("from/body"));
     let mut spec = feed(json!({ "key": { "nummer": "nr" }, "gone": ["x"] }));

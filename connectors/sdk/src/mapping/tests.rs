@@ -369,7 +369,9 @@ fn a_patch_needs_the_record_where_it_gives_a_part_of_what_is_written_as_a_whole(
 #[test]
 fn a_patch_is_completed_with_the_rest_of_each_field_that_it_touches_and_no_other() {
     let person = person();
-    let current = record(json!({ "name": { "family": "Əliyeva", "given": "Aygün" }, "address": { "town": "Bakı", "street": "Nizami 14" } }));
+    let current = record(
+        json!({ "name": { "family": "Əliyeva", "given": "Aygün" }, "address": { "town": "Bakı", "street": "Nizami 14" } }),
+    );
     let completed = |patch: Value| Value::Object(person.completed(&record(patch), &current));
     let patch = json!({ "name": { "family": "Quliyeva" }, "address": { "street": "Xaqani 3" } });
     let whole = json!({ "name": { "family": "Quliyeva" }, "address": { "town": "Bakı", "street": "Xaqani 3" } });

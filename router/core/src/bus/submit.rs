@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use rabita_journal::{Accepted, Claim, Journal, JournalError};
-use rabita_model::{
-    Ask, Change, Code, Entry, ExchangeId, Payload, Refusal, Submission, SystemId, Update, UpdateId, Wait, Want,
-};
+use rabita_model::{Ask, Change, Code, Entry, ExchangeId, Payload, Refusal, Submission, SystemId, Update, UpdateId, Wait, Want};
 use serde_json::Value;
 
 use super::{Answer, Bus, Trail};

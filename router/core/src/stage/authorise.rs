@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use rabita_config::grant::{FieldsGranted, Grant, PurposesGranted};
-use rabita_model::{ActionName, Ask, Change, Code, Fault, FieldName, Operation, Purpose, Refusal, RegistryId, SystemId, Target, Want};
+use rabita_model::{
+    ActionName, Ask, Change, Code, Fault, FieldName, Operation, Purpose, Refusal, RegistryId, SystemId, Target, Want,
+};
 use rabita_sdk::mapping::Selection;
 
 use super::Authenticated;

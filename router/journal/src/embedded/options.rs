@@ -25,8 +25,6 @@ pub struct Options {
     pub clock: Clock,
     /// How often what was kept for long enough is forgotten.
     pub upkeep_every: Duration,
-    /// Whether everything is read and found sound before it is opened. It takes as long as reading the file does.
-    pub is_verified: bool,
 }
 
 impl Options {
@@ -40,7 +38,6 @@ impl Options {
             retention: Retention::default(),
             clock,
             upkeep_every: Duration::from_secs(1),
-            is_verified: false,
         }
     }
 }

@@ -76,7 +76,7 @@ impl Shared {
 
     async fn write_update(&self, topic: &Topic, update: &Update) -> Result<(), JournalError> {
         let (partition, key) = (topic.partition(&update.record), update.record.clone());
-        let record = Record { topic: topic.name.clone(), partition, key, body: Some(json(update)) };
+        let record = Record { topic: topic.name.clone(), partition, key, body: Some(json(update)), headers: Vec::new() };
         self.write(&record).await.map(|_| ())
     }
 

@@ -51,19 +51,20 @@ pub(super) struct Record {
     pub(super) key: String,
     /// None takes back what the key had before.
     pub(super) body: Option<String>,
+    pub(super) headers: Vec<(&'static str, String)>,
 }
 
 impl Record {
     pub(super) fn claimed(topics: &Topics, claimed: &Claimed) -> Self {
         let key = format!("{}/{}", claimed.system, claimed.idempotency_key);
         let partition = topics.claims.partition(&key);
-        Self { topic: topics.claims.name.clone(), partition, key, body: Some(json(claimed)) }
+        Self { topic: topics.claims.name.clone(), partition, key, body: Some(json(claimed)), headers: Vec::new() }
     }
 
     pub(super) fn outcome(topics: &Topics, id: UpdateId, outcome: &Outcome) -> Self {
         let key = id.to_string();
         let partition = topics.outcomes.partition(&key);
-        Self { topic: topics.outcomes.name.clone(), partition, key, body: Some(json(outcome)) }
+        Self { topic: topics.outcomes.name.clone(), partition, key, body: Some(json(outcome)), headers: Vec::new() }
     }
 
     pub(super) fn concluded(topics: &Topics, mut entry: Entry, conclusion: Conclusion) -> Self {
@@ -85,9 +86,22 @@ impl Record {
         Self::single(&topics.parked.name, id.to_string(), None)
     }
 
+    /// An event as a CloudEvent in the binary content mode of its Kafka protocol binding: what is about it in headers,
+    /// itself in the body.
     pub(super) fn event(topics: &Topics, event: &Event) -> Self {
         let key = format!("{}/{}", event.target.registry, event.target.entity);
-        Self::single(&topics.events.name, key, Some(json(event)))
+        let mut record = Self::single(&topics.events.name, key, Some(json(event)));
+        record.headers = vec![
+            ("ce_specversion", "1.0".to_owned()),
+            ("ce_id", event.id.to_string()),
+            ("ce_source", event.source()),
+            ("ce_type", event.kind()),
+            ("ce_time", event.at.to_string()),
+            ("content-type", "application/json".to_owned()),
+        ];
+        record.headers.extend(event.update.map(|id| ("ce_rabitaupdate", id.to_string())));
+        record.headers.extend(event.traceparent.clone().map(|trace| ("ce_traceparent", trace)));
+        record
     }
 
     pub(super) fn kept(topics: &Topics, kept: &Kept) -> Self {
@@ -99,7 +113,7 @@ impl Record {
     }
 
     fn single(topic: &str, key: String, body: Option<String>) -> Self {
-        Self { topic: topic.to_owned(), partition: 0, key, body }
+        Self { topic: topic.to_owned(), partition: 0, key, body, headers: Vec::new() }
     }
 }
 

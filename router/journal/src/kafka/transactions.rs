@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaError};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaErrorCode;
@@ -176,7 +177,11 @@ type Sent = (String, DeliveryFuture);
 
 fn send(producer: &FutureProducer<Context>, orders: &[Order]) -> Result<Vec<Vec<Sent>>, KafkaError> {
     let one = |record: &Record| {
-        let message = FutureRecord::to(&record.topic).partition(record.partition).key(&record.key);
+        let headers = record
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
+        let message = FutureRecord::to(&record.topic).partition(record.partition).key(&record.key).headers(headers);
         let message = match &record.body {
             Some(body) => message.payload(body),
             None => message,

@@ -123,12 +123,12 @@ fn take_in(connection: &Connection, read: &Read, applied: &mut Applied) -> Resul
 
 fn claim(connection: &Connection, claimed: &Claimed) -> Result<(), JournalError> {
     let Claimed { system, idempotency_key, id, digest } = claimed;
-    claims::put_claim(connection, system, idempotency_key, *id, digest).map(|_| ())
+    claims::put_claim(connection, system, idempotency_key, *id, digest)
 }
 
 fn accept(connection: &Connection, read: &Read, draft: &Draft, applied: &mut Applied) -> Result<(), JournalError> {
     let is_new = updates::put_update(connection, draft)?.is_some();
-    claims::put_claim(connection, &draft.system, &draft.idempotency_key, draft.id, &draft.digest)?;
+    claims::hold_claim(connection, draft)?;
     if updates::standing(connection, draft.id)?.is_some_and(|standing| standing.state.is_final()) {
         return Ok(());
     }
@@ -202,7 +202,10 @@ fn move_on(connection: &Connection, outcome: &Outcome, applied: &mut Applied) ->
 
 fn conclude(connection: &Connection, concluded: &Concluded, applied: &mut Applied) -> Result<(), JournalError> {
     let Concluded { update, generation, progress, conclusion } = concluded;
-    if updates::put_update(connection, &Draft::new(update.clone()))?.is_some() {
+    let draft = Draft::new(update.clone());
+    if updates::put_update(connection, &draft)?.is_some() {
+        // An update that waited for long ends when its claim is gone from the topics.
+        claims::hold_claim(connection, &draft)?;
         raise(connection, update.id, *generation)?;
         updates::set_progress(connection, update.id, *generation, progress)?;
     }
@@ -251,3 +254,6 @@ fn forlorn(connection: &Connection, standing: &updates::Standing) -> Result<Opti
         .flatten();
     Ok((code.as_deref() == Some(Code::UpdateBehind.as_str())).then_some(*id))
 }
+
+#[cfg(test)]
+mod tests;

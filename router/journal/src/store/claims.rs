@@ -4,6 +4,7 @@ use rabita_model::{SystemId, UpdateId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::store::row;
+use crate::store::updates::Draft;
 use crate::{Claim, JournalError};
 
 /// What the key was used for.
@@ -18,7 +19,7 @@ pub fn claim(connection: &Connection, system: &SystemId, idempotency_key: &str) 
     Ok(found.map(|(id, digest)| Claim { id: row::update_id(id), digest }))
 }
 
-/// Notes what the key is used for. One that was used before keeps its first use; answers whether this is the first.
+/// Notes what the key is used for. One that was used before keeps its first use.
 ///
 /// # Errors
 /// As the store fails.
@@ -28,9 +29,28 @@ pub fn put_claim(
     idempotency_key: &str,
     id: UpdateId,
     digest: &str,
-) -> Result<bool, JournalError> {
+) -> Result<(), JournalError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO claims (system, idempotency_key, id, digest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     )?;
-    Ok(statement.execute(params![system.as_str(), idempotency_key, id.uuid().as_bytes(), digest])? == 1)
+    statement.execute(params![system.as_str(), idempotency_key, id.uuid().as_bytes(), digest])?;
+    Ok(())
+}
+
+/// Notes that the key is that of an update which was taken on, wherever its claim is. Two are taken on under one key
+/// only when the first was forgotten before the second came, so of two that are known the later one has it.
+///
+/// # Errors
+/// As the store fails.
+pub fn hold_claim(connection: &Connection, draft: &Draft) -> Result<(), JournalError> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO claims (system, idempotency_key, id, digest) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (system, idempotency_key) DO UPDATE SET id = excluded.id, digest = excluded.digest
+         WHERE id <> excluded.id
+         AND NOT EXISTS (SELECT 1 FROM updates WHERE updates.id = claims.id AND updates.accepted_at >= ?5)",
+    )?;
+    let id = draft.id.uuid();
+    let accepted_at = draft.accepted_at.as_microsecond();
+    statement.execute(params![draft.system.as_str(), draft.idempotency_key, id.as_bytes(), draft.digest, accepted_at])?;
+    Ok(())
 }

@@ -44,8 +44,8 @@ pub fn shrink(connection: &Connection) -> Result<bool, JournalError> {
 fn purge_updates(connection: &Connection, before: i64) -> Result<bool, JournalError> {
     connection
         .prepare_cached(
-            "DELETE FROM claims WHERE (system, idempotency_key) IN (
-                SELECT system, idempotency_key FROM updates INDEXED BY updates_concluded
+            "DELETE FROM claims WHERE (system, idempotency_key, id) IN (
+                SELECT system, idempotency_key, id FROM updates INDEXED BY updates_concluded
                 WHERE concluded_at IS NOT NULL AND concluded_at < ?1 ORDER BY concluded_at LIMIT ?2
              )",
         )?

@@ -100,15 +100,6 @@ pub fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// Reads everything and finds whether it is sound. Takes as long as reading the file does.
-///
-/// # Errors
-/// [`JournalError::Corrupt`] where it is not; else as the disk fails.
-pub fn verify(connection: &Connection) -> Result<(), JournalError> {
-    let found: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(JournalError::Corrupt(found)) }
-}
-
 fn settle_in(connection: &Connection) -> Result<(), JournalError> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Another connection holds the file for moments only, when the log is worked in.

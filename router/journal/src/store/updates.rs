@@ -16,8 +16,8 @@ pub struct Draft {
     pub system: SystemId,
     pub idempotency_key: String,
     pub digest: String,
+    pub accepted_at: Timestamp,
     record: String,
-    accepted_at: Timestamp,
     body: String,
     payload: Option<String>,
 }
@@ -34,8 +34,8 @@ impl Draft {
             system: update.system,
             idempotency_key: update.idempotency_key,
             digest: update.digest,
-            record: update.record,
             accepted_at: update.accepted_at,
+            record: update.record,
             body,
             payload,
         }

@@ -13,9 +13,9 @@ use rabita_config::{Country, Registry};
 use rabita_core::{Answer, Body, Bus, Evidence, Received};
 use rabita_model::ask::Key;
 use rabita_model::{Ask, Comparison, FieldName, Filter, Operation, Refusal, Want};
+use rabita_sdk::Connector;
 use rabita_sdk::manifest::Test;
 use rabita_sdk::plan::PlannedEntity;
-use rabita_sdk::Connector;
 use serde_json::Value;
 
 use super::{Failed, load, output, runtime};
@@ -148,8 +148,9 @@ impl Stage {
             }
             _ => (registry.kind.open(spec, secrets).await.map_err(|error| error.to_string())?, None),
         };
-        let bus = Bus::with_connectors(&self.country, vec![Arc::clone(&connector)], secrets, Arc::new(WallClock), new_exchange, None)
-            .map_err(|error| error.to_string())?;
+        let bus =
+            Bus::with_connectors(&self.country, vec![Arc::clone(&connector)], secrets, Arc::new(WallClock), new_exchange, None)
+                .map_err(|error| error.to_string())?;
         if let Some(rabita_core::Health::Unready(why)) = bus.probe().await.into_values().next()
             && live
         {

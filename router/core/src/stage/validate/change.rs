@@ -34,7 +34,8 @@ impl Faults {
             (_, Some(key)) => self.typed_key(entity, key, "/key"),
             (_, None) => None,
         };
-        let change = values.as_ref().map_or_else(|| submission.change.clone(), |values| with_key(entity, &submission.change, values));
+        let change =
+            values.as_ref().map_or_else(|| submission.change.clone(), |values| with_key(entity, &submission.change, values));
         let faults = contract_faults(entity, &change);
         self.all.extend(faults.into_iter().map(|fault| fault.under(submission.within)));
         let Some(values) = values.filter(|_| self.all.len() == before) else { return Ok(None) };

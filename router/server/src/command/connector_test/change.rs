@@ -79,7 +79,6 @@ fn member(record: &Map<String, Value>, field: &FieldName) -> Value {
 }
 
 fn told(faults: Vec<Fault>) -> String {
-    let told: Vec<String> =
-        faults.iter().map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message)).collect();
+    let told: Vec<String> = faults.iter().map(|fault| format!("{} {}: {}", fault.pointer, fault.code, fault.message)).collect();
     format!("invalid_request: {}", told.join("; "))
 }

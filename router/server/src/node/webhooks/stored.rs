@@ -136,7 +136,7 @@ impl Dead {
         let event = &self.event;
         json!({
             "event": event.id,
-            "type": rabita_contract::event::event_type(event),
+            "type": event.kind(),
             "time": event.at,
             "attempts": self.attempts,
             "at": self.at,
