@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,6 +142,17 @@ impl FieldName {
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         other.0.strip_prefix(&*self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// The field's value in a record, where it has one.
+    #[must_use]
+    pub fn value_in<'a>(&self, record: &'a Map<String, Value>) -> Option<&'a Value> {
+        let mut members = self.members();
+        let mut value = record.get(members.next()?)?;
+        for member in members {
+            value = value.get(member)?;
+        }
+        Some(value)
     }
 
     /// The field as a JSON Pointer (RFC 6901).

@@ -1,6 +1,7 @@
 //! Changes that take their time: how long a caller waits, what it is told meanwhile, and what comes of them.
 
 use jiff::{SignedDuration, Timestamp};
+use rabita_tests::bus::SilentPort;
 use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -224,5 +225,22 @@ async fn a_change_whose_body_is_too_large_is_not_accepted() {
     let refused = patched(&portal, "L-1", &large).await.refused(413, "body_too_large");
     assert_eq!(refused.header("rabita-update"), "");
     let _ = applied(patched(&portal, "L-1", &json!({ "holder": { "family": "x" } })).await);
+    assert!(desk.bus.stop().await);
+}
+
+#[tokio::test]
+async fn without_its_brokers_a_node_refuses_changes_with_advice_and_goes_on_to_read() {
+    let silent = SilentPort::new();
+    let url = silent.url();
+    let broker = url.trim_start_matches("http://");
+    let desk = Desk::open(&[ALL], &format!("journal: {{ kafka: {{ brokers: [\"{broker}\"] }} }}")).await;
+    let portal = desk.portal();
+    let refused = patched(&portal, "L-1", &json!({ "points": 1 })).await.refused(503, "journal_unavailable");
+    assert_eq!(refused.json()["blame"], "bus");
+    assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0), "{:?}", refused.headers);
+    assert_eq!(licence(&portal, "L-1").await["points"], 0, "reads go on");
+    let (status, ready) = desk.bus.told("/readyz").await;
+    let ready: Value = serde_json::from_str(&ready).expect("JSON");
+    assert_eq!((status, &ready["ready"], &ready["journal"]["healthy"]), (200, &json!(true), &json!(false)), "{ready:#}");
     assert!(desk.bus.stop().await);
 }

@@ -73,7 +73,7 @@ fn key(prepared: &Prepared) -> &[Legacy] {
 /// Whether a record shows that a change was applied.
 fn shows(entity: &Entity, change: &Change, record: Option<&Map<String, Value>>) -> bool {
     let has = |written: &Map<String, Value>, record: &Map<String, Value>| {
-        patched_fields(written).iter().all(|field| at(record, field) == at(written, field).filter(|value| !value.is_null()))
+        patched_fields(written).iter().all(|field| at(record, field) == at(written, field))
     };
     match (change, record) {
         (Change::Delete { .. }, record) => record.is_none(),
@@ -89,10 +89,5 @@ fn shows(entity: &Entity, change: &Change, record: Option<&Map<String, Value>>) 
 
 /// The value of a field; none where it is null.
 fn at<'a>(record: &'a Map<String, Value>, field: &FieldName) -> Option<&'a Value> {
-    let mut members = field.members();
-    let mut value = record.get(members.next()?)?;
-    for member in members {
-        value = value.get(member)?;
-    }
-    Some(value).filter(|value| !value.is_null())
+    field.value_in(record).filter(|value| !value.is_null())
 }

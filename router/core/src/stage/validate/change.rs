@@ -140,23 +140,14 @@ fn patch_faults(entity: &Entity, patch: &Map<String, Value>) -> Vec<Fault> {
 /// The key's fields in a body agree with the key itself.
 fn key_faults(entity: &Entity, Key(values): &Key, body: &Map<String, Value>) -> Vec<Fault> {
     let given = entity.key_fields.iter().zip(values).filter_map(|(field, value)| {
-        let own = at(body, field)?;
+        let own = field.value_in(body)?;
         (own != value).then(|| Fault::at(field.pointer(), "key_differs", "this is not the key of the record that is changed"))
     });
     given.collect()
 }
 
 fn is_null(patch: &Map<String, Value>, field: &FieldName) -> bool {
-    at(patch, field).is_some_and(Value::is_null)
-}
-
-fn at<'a>(record: &'a Map<String, Value>, field: &FieldName) -> Option<&'a Value> {
-    let mut members = field.members();
-    let mut value = record.get(members.next()?)?;
-    for member in members {
-        value = value.get(member)?;
-    }
-    Some(value)
+    field.value_in(patch).is_some_and(Value::is_null)
 }
 
 /// What the mapping says counts only where the schema found nothing: it would say the same in other words.
