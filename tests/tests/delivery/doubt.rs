@@ -56,6 +56,13 @@ async fn asks_a_person_where_nothing_tells_and_the_manifest_says_so() {
     let update = desk.until(&id, "parked").await;
     assert_eq!(update["trouble"]["code"], "outcome_unknown", "{update:#}");
     assert_eq!(desk.registry.came().len(), 1);
+    desk.registry.next([Deed::Fails(broken())]);
+    desk.order("retry", &[&id]).await;
+    desk.until(&id, "parked").await;
+    assert_eq!(desk.registry.came().len(), 2, "the person's word is good for one try");
+    desk.order("retry", &[&id]).await;
+    desk.until(&id, "applied").await;
+    assert_eq!(desk.registry.came().len(), 3);
 }
 
 #[tokio::test]

@@ -114,6 +114,8 @@ impl Post {
             Ok(Confirmed::Applied) => End::applied(None),
             Ok(Confirmed::NotApplied) if is_late => End::of(Outcome::Expired, Code::UpdateExpired),
             Ok(Confirmed::NotApplied | Confirmed::Resend) if !is_late => return Ok(None),
+            // The person who was asked has sent it on its way again.
+            Ok(Confirmed::Ask) if !is_late && held.is_sent_by_a_person() => return Ok(None),
             Ok(_) => {
                 let trouble = trouble(Code::OutcomeUnknown, "nobody can say whether it was applied");
                 return self.park(held, trouble).await.map(Some);
@@ -142,7 +144,7 @@ impl Post {
         let was_in_doubt = held.lease.entry.progress.is_in_doubt;
         held.progress().attempts += 1;
         let matters = entity.changing.duplicates != Duplicates::Detected || held.lease.entry.update.apply_until.is_some();
-        if matters && !was_in_doubt {
+        if matters && (!was_in_doubt || held.lease.entry.progress.attempts == 1) {
             // After a crash in the middle of it, nobody else remembers that it was sent.
             held.progress().is_in_doubt = true;
             let progress = held.lease.entry.progress.clone();

@@ -56,6 +56,11 @@ impl Held {
         self.lease.entry.progress.is_in_doubt || self.lease.entry.generation > 0
     }
 
+    /// Whether a person has just sent it on its way again, and nothing was tried since.
+    pub const fn is_sent_by_a_person(&self) -> bool {
+        self.lease.entry.generation > 0 && self.lease.entry.progress.attempts == 0
+    }
+
     /// The time before the next try: doubled each time, with up to half of it left to chance.
     pub fn next_wait(&mut self, limits: &UpdateLimits) -> Duration {
         let made = || {

@@ -190,3 +190,68 @@ impl Stock {
 fn lease(seq: i64, entry: Entry, behind: Option<rabita_model::UpdateId>) -> Lease {
     Lease { entry, behind, lost: CancellationToken::new(), ticket: u64::try_from(seq).unwrap_or(0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use rabita_model::{Entry, Update};
+
+    use super::{Next, Stock};
+
+    fn read(seqs: &[i64]) -> Vec<(i64, Entry)> {
+        let update: Update = serde_json::from_value(serde_json::json!({
+            "id": "01920f3c-7b2e-7d11-8a53-3f2b9a6c0d4e",
+            "target": { "registry": "population", "version": "v1", "entity": "persons" },
+            "operation": "update",
+            "record": "0",
+            "system": "portal",
+            "idempotency_key": "a",
+            "digest": "0",
+            "exchange": "01920f3c-7b2e-7d11-8a53-3f2b9a6c0d4e",
+            "accepted_at": "2026-01-01T00:00:00Z",
+        }))
+        .expect("an update");
+        seqs.iter().map(|seq| (*seq, Entry::new(update.clone()))).collect()
+    }
+
+    /// What is given out next, without what is read for it.
+    fn given(stock: &mut Stock) -> Option<i64> {
+        match stock.peek() {
+            Next::Again(seq) => {
+                stock.again.remove(&seq);
+                Some(seq)
+            }
+            Next::Ahead { .. } => stock.ahead.pop_front().map(|(seq, _)| seq),
+            Next::After(_) => None,
+        }
+    }
+
+    #[test]
+    fn an_update_sent_again_while_the_line_is_read_comes_once() {
+        let mut stock = Stock::default();
+        stock.expected.insert(2);
+        // The store has it on its way already, and nobody was told yet.
+        stock.fill(read(&[1, 2, 3]));
+        assert_eq!((given(&mut stock), given(&mut stock), given(&mut stock)), (Some(1), Some(3), None));
+        stock.expected.remove(&2);
+        stock.again.insert(2);
+        assert_eq!((given(&mut stock), given(&mut stock)), (Some(2), None));
+    }
+
+    #[test]
+    fn an_update_sent_again_that_the_line_has_not_come_to_comes_once_and_in_its_turn() {
+        let mut stock = Stock::default();
+        stock.again.insert(2);
+        assert_eq!(given(&mut stock), None, "the line comes there");
+        stock.fill(read(&[1, 2]));
+        assert_eq!((given(&mut stock), given(&mut stock), given(&mut stock)), (Some(1), Some(2), None));
+    }
+
+    #[test]
+    fn what_is_sent_again_comes_before_what_is_new_and_in_its_order() {
+        let mut stock = Stock::default();
+        stock.fill(read(&[1, 2, 3, 4]));
+        assert_eq!((given(&mut stock), given(&mut stock), given(&mut stock)), (Some(1), Some(2), Some(3)));
+        stock.again.extend([3, 1]);
+        assert_eq!((given(&mut stock), given(&mut stock), given(&mut stock)), (Some(1), Some(3), Some(4)));
+    }
+}
