@@ -111,11 +111,16 @@ pub(crate) fn event(entity: &Entity, update: &Update, change: &Change, id: Event
 
 /// The key fields of a change's record, nested as in the record.
 fn key_of(entity: &Entity, change: &Change) -> Map<String, Value> {
+    key_record(&entity.key_fields, &key_values(entity, change))
+}
+
+/// The key's values of a change's record.
+pub(crate) fn key_values(entity: &Entity, change: &Change) -> Vec<Value> {
     let values = match (change, change.key()) {
         (Change::Create { record }, _) => entity.mapping.record_key(record),
         (_, key) => key.map(|key| key.0.clone()),
     };
-    key_record(&entity.key_fields, &values.unwrap_or_default())
+    values.unwrap_or_default()
 }
 
 /// The key fields with their values, nested as in the record.

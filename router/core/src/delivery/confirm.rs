@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::prepare::Prepared;
 use crate::registry::{Entity, Registry, Undelivered};
-use crate::whole;
+use crate::{update, whole};
 
 /// What a look at the record tells.
 pub(super) enum Confirmed {
@@ -54,11 +54,7 @@ pub(super) async fn is_there(registry: &Registry, entity: &Entity, payload: &Pay
     if entity.manifest.operations.read.is_none() {
         return Err(());
     }
-    let values = match (&payload.change, payload.change.key()) {
-        (Change::Create { record }, _) => entity.mapping.record_key(record),
-        (_, key) => key.map(|key| key.0.clone()),
-    };
-    let key = entity.mapping.key(&values.unwrap_or_default()).map_err(|_| ())?;
+    let key = entity.mapping.key(&update::key_values(entity, &payload.change)).map_err(|_| ())?;
     let row = whole::read(registry, entity, key, exchange, None).await.map_err(|_| ())?;
     Ok(shows(entity, &payload.change, row.map(|row| whole::record(entity, &row)).as_ref()))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::ending::End;
 use crate::registry::{Entity, Registry, Undelivered};
-use crate::whole;
+use crate::{update, whole};
 
 /// What the connector is asked.
 pub(super) enum Prepared {
@@ -39,11 +39,7 @@ pub(super) async fn prepare(
     traceparent: Option<String>,
 ) -> Result<Prepared, Unprepared> {
     let Payload { change, expected_version, is_whole } = payload;
-    let values = match (change, change.key()) {
-        (Change::Create { record }, _) => entity.mapping.record_key(record).unwrap_or_default(),
-        (_, key) => key.map(|key| key.0.clone()).unwrap_or_default(),
-    };
-    let key = entity.mapping.key(&values).map_err(|faults| Unprepared::end(End::invalid(faults)))?;
+    let key = entity.mapping.key(&update::key_values(entity, change)).map_err(|faults| Unprepared::end(End::invalid(faults)))?;
     let expected_version = match expected_version {
         None => None,
         Some(version) => {
