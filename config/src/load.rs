@@ -1,12 +1,20 @@
 //! Reads a configuration directory: structure first, then meaning, and everything that is wrong at once.
 
 mod actions;
+mod consent;
+mod counted;
 mod cross;
 mod files;
+mod grants;
+mod identity;
 mod journal;
+mod ledger;
 mod registry;
+mod rows;
+mod systems;
 mod tests;
 mod tls;
+mod transparency;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,13 +25,14 @@ use rabita_sdk::{Finding, Kinds};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::country::Country;
+use crate::country::{CountedFile, Country};
 use crate::document::Document;
 use crate::grant::Grants;
 use crate::node::{Agencies, Node};
 use crate::report::{Located, Report, Severity};
 use crate::schema;
 use crate::system::System;
+use crate::transparency::Transparency;
 
 /// What loading came to.
 pub struct Loaded {
@@ -36,7 +45,14 @@ pub struct Loaded {
 /// Loads a configuration directory. `today` decides which grants have ended.
 #[must_use]
 pub fn load(directory: &Path, kinds: &Kinds, today: Date) -> Loaded {
-    let mut loader = Loader { directory: directory.to_owned(), kinds, today, report: Report::default(), lost: Lost::default() };
+    let mut loader = Loader {
+        directory: directory.to_owned(),
+        kinds,
+        today,
+        report: Report::default(),
+        lost: Lost::default(),
+        files: BTreeMap::new(),
+    };
     let country = loader.country();
     loader.report.sort();
     let country = country.filter(|_| loader.report.is_good());
@@ -49,6 +65,8 @@ struct Loader<'a> {
     today: Date,
     report: Report,
     lost: Lost,
+    /// The files that count, as they were read.
+    files: BTreeMap<PathBuf, CountedFile>,
 }
 
 /// The names in documents that are not used because something is wrong with them: whoever names one of these made no
@@ -75,18 +93,28 @@ impl Loader<'_> {
         let agencies: Option<Read<Agencies>> = self.read(&found.agencies, &schema::agencies());
         let systems: Vec<Read<System>> = self.read_all(&found.systems, &schema::system());
         let grants: Vec<Read<Grants>> = self.read_all(&found.grants, &schema::grants());
+        let transparency: Option<Read<Transparency>> =
+            found.transparency.as_ref().and_then(|file| self.read(file, &schema::transparency()));
         let manifests = self.manifests(&found.registries);
         let registries = self.registries(manifests, &library);
 
         if let Some(node) = &node {
             self.check_node(node);
             self.check_journal(node);
+            self.check_identity(node);
+            self.check_signing(node);
+            self.check_ledger(node);
+            self.check_consents(node, &registries);
         }
         if let Some(agencies) = &agencies {
             self.check_names(agencies, &registries, &systems);
         }
-        self.check_systems(&systems);
-        self.check_grants(&grants, &registries, &systems, agencies.as_ref());
+        if let Some(transparency) = &transparency {
+            self.check_transparency(transparency, agencies.as_ref(), &systems);
+        }
+        self.check_systems(&systems, node.as_ref());
+        let spoken = grants::Spoken { node: node.as_ref(), agencies: agencies.as_ref(), registries: &registries, systems: &systems };
+        self.check_grants(&grants, spoken);
 
         let agencies = agencies?.is;
         Some(Country {
@@ -94,12 +122,16 @@ impl Loader<'_> {
             node: node?.is,
             agencies: agencies.agencies.into_iter().map(|agency| (agency.id.clone(), agency)).collect::<BTreeMap<_, _>>(),
             purposes: agencies.purposes.into_iter().map(|purpose| (purpose.id.clone(), purpose)).collect(),
+            legal_bases: agencies.legal_bases.into_iter().map(|basis| (basis.id.clone(), basis)).collect(),
+            groups: agencies.groups.into_iter().map(|group| (group.id.clone(), group)).collect(),
+            transparency: transparency.map(|read| read.is).unwrap_or_default(),
             registries: registries.into_iter().filter_map(|registry| registry.is).collect(),
             systems: systems.into_iter().map(|system| system.is).collect(),
             grants: grants
                 .into_iter()
                 .flat_map(|file| file.is.grants.into_iter().map(move |grant| (file.is.registry.clone(), grant)))
                 .collect(),
+            files: std::mem::take(&mut self.files).into_values().collect(),
         })
     }
 
@@ -108,6 +140,7 @@ impl Loader<'_> {
         if !own.is_dir() {
             return Library::shipped();
         }
+        self.count_folder(Path::new("schemas"));
         match Library::shipped().with_directory(&own) {
             Ok(library) => library,
             Err(problems) => {
@@ -132,13 +165,18 @@ impl Loader<'_> {
     }
 
     fn read_all<T: DeserializeOwned>(&mut self, files: &[PathBuf], schema: &Value) -> Vec<Read<T>> {
-        files.iter().filter_map(|file| self.read(file, schema)).collect()
+        let checker = checker(schema);
+        files.iter().filter_map(|file| self.read_by(file, &checker)).collect()
     }
 
     /// Reads a document and holds it against its schema.
     fn read<T: DeserializeOwned>(&mut self, file: &Path, schema: &Value) -> Option<Read<T>> {
+        self.read_by(file, &checker(schema))
+    }
+
+    fn read_by<T: DeserializeOwned>(&mut self, file: &Path, checker: &Checker) -> Option<Read<T>> {
         let document = self.document(file)?;
-        let holds = self.hold(&document, "", &document.value, schema);
+        let holds = self.hold_by(&document, "", &document.value, checker);
         self.meaning(document, holds)
     }
 
@@ -152,7 +190,7 @@ impl Loader<'_> {
     }
 
     fn try_document(&mut self, file: &Path) -> Option<Document> {
-        let text = match std::fs::read(self.directory.join(file)) {
+        let text = match self.count(file, false) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.error_in(file, format!("cannot be read: {error}"));
@@ -200,7 +238,10 @@ impl Loader<'_> {
 
     /// Holds a part of a document against a schema; tells whether it satisfies it.
     fn hold(&mut self, document: &Document, prefix: &str, part: &Value, schema: &Value) -> bool {
-        let checker = Checker::compile(schema).expect("the schemas of the configuration are schemas");
+        self.hold_by(document, prefix, part, &checker(schema))
+    }
+
+    fn hold_by(&mut self, document: &Document, prefix: &str, part: &Value, checker: &Checker) -> bool {
         let faults = checker.faults(part);
         let is_good = faults.is_empty();
         for fault in faults {
@@ -231,6 +272,10 @@ impl Loader<'_> {
     fn error_in(&mut self, file: &Path, message: impl Into<String>) {
         self.report.findings.push(Located::error(file, 1, 1, message));
     }
+}
+
+fn checker(schema: &Value) -> Checker {
+    Checker::compile(schema).expect("the schemas of the configuration are schemas")
 }
 
 const IN_THE_OPEN: &str = "a secret does not stand in the open: name where it is, `{ env: NAME }` or `{ file: PATH }`";

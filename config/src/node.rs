@@ -3,12 +3,16 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use rabita_model::{AgencyId, Purpose};
+use rabita_model::{AgencyId, BasisId, GroupId, Purpose, SystemId};
 use rabita_sdk::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::consent::ConsentSpec;
+use crate::identity::Identity;
 use crate::journal::JournalSpec;
+use crate::ledger::LedgerSpec;
+use crate::signing::Signing;
 use crate::webhooks::Webhooks;
 
 /// The node: where it listens, whom it trusts, what it tells.
@@ -33,6 +37,18 @@ pub struct Node {
     /// How events are brought to the callers that subscribed to them.
     #[serde(default)]
     pub webhooks: Webhooks,
+    /// How callers are known beside their certificates.
+    #[serde(default)]
+    pub identity: Identity,
+    /// How answers are signed, and signed requests held against the clock.
+    #[serde(default)]
+    pub signing: Signing,
+    /// Where every exchange is recorded.
+    #[serde(default)]
+    pub ledger: LedgerSpec,
+    /// Where a person's consent is looked up.
+    #[serde(default)]
+    pub consents: Option<ConsentSpec>,
     /// 32 bytes or more that seal search cursors. Without it a cursor ends with the process that gave it.
     #[serde(default)]
     pub cursor_secret: Option<SecretRef>,
@@ -199,6 +215,12 @@ pub struct Agencies {
     /// The purposes that grants and requests can name.
     #[serde(default)]
     pub purposes: Vec<PurposeSpec>,
+    /// The laws and other acts on which purposes rest.
+    #[serde(default)]
+    pub legal_bases: Vec<LegalBasis>,
+    /// Groups of systems that grants can name together.
+    #[serde(default)]
+    pub groups: Vec<Group>,
 }
 
 /// A public body.
@@ -208,6 +230,11 @@ pub struct Agency {
     pub id: AgencyId,
     /// Its name for people.
     pub title: String,
+    /// For how many months the ledger can still tell whom an exchange with one of its registries was about; after that
+    /// the keys are destroyed, and nobody can. Left out, for ever.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub ledger_months: Option<u32>,
 }
 
 /// A purpose: the word of a legal basis.
@@ -217,4 +244,31 @@ pub struct PurposeSpec {
     pub id: Purpose,
     /// What it is, for people; best with the law that it rests on.
     pub title: String,
+    /// The law or other act that it rests on, of `legal_bases`.
+    #[serde(default)]
+    pub basis: Option<BasisId>,
+}
+
+/// A law or other act on which purposes rest.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LegalBasis {
+    pub id: BasisId,
+    /// Its name for people: `Civil Status Act, section 12`.
+    pub title: String,
+    /// Where its text stands.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// A group of systems.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    pub id: GroupId,
+    /// Its name for people.
+    #[serde(default)]
+    pub title: Option<String>,
+    #[schemars(length(min = 1))]
+    pub systems: Vec<SystemId>,
 }

@@ -7,11 +7,19 @@ use serde_json::{Value, json};
 use crate::grant::Grants;
 use crate::node::{Agencies, Node};
 use crate::system::System;
+use crate::transparency::Transparency;
 
 /// The documents of a configuration directory, by the name of their schema, with the schema.
 #[must_use]
 pub fn all(kinds: &Kinds) -> Vec<(&'static str, Value)> {
-    vec![("rabita", node()), ("agencies", agencies()), ("registry", registry(kinds)), ("system", system()), ("grants", grants())]
+    vec![
+        ("rabita", node()),
+        ("agencies", agencies()),
+        ("registry", registry(kinds)),
+        ("system", system()),
+        ("grants", grants()),
+        ("transparency", transparency()),
+    ]
 }
 
 /// `rabita.yaml`.
@@ -36,6 +44,12 @@ pub fn system() -> Value {
 #[must_use]
 pub fn grants() -> Value {
     of::<Grants>()
+}
+
+/// `transparency.yaml`.
+#[must_use]
+pub fn transparency() -> Value {
+    of::<Transparency>()
 }
 
 /// `registries/*.yaml`, whatever the connector's kind.

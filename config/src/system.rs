@@ -1,8 +1,12 @@
 //! `systems/*.yaml`: the software that calls the bus, and how it is known.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use rabita_model::{AgencyId, SystemId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A system.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -15,8 +19,17 @@ pub struct System {
     #[serde(default)]
     pub title: Option<String>,
     /// The client certificates that it is known by; any one of them.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub certificates: Vec<CertificateMatch>,
+    /// The access tokens that it is known by; any one of them. A system has certificates, tokens or both.
+    #[serde(default)]
+    pub tokens: Vec<TokenMatch>,
+    /// The public keys with which it signs requests.
+    #[serde(default)]
+    pub keys: Vec<RequestKey>,
+    /// What row conditions of grants can ask of it as `caller`: `{ district: baku }`.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Value>,
     /// How much it may ask.
     #[serde(default)]
     pub limits: SystemLimits,
@@ -50,6 +63,26 @@ impl CertificateMatch {
     pub fn fingerprint(&self) -> Option<String> {
         self.sha256.as_ref().map(|text| text.replace(':', "").to_lowercase())
     }
+}
+
+/// What an access token must have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenMatch {
+    /// One of the issuers of `rabita.yaml`: the token's `iss`.
+    pub issuer: String,
+    /// The token's `client_id`.
+    pub client_id: String,
+}
+
+/// A public key with which a system signs requests.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestKey {
+    /// What the signature names it by: its `keyid`.
+    pub id: String,
+    /// The public key as PEM (`SubjectPublicKeyInfo`): Ed25519, or ECDSA on P-256.
+    pub file: PathBuf,
 }
 
 /// How much a system may ask.

@@ -14,7 +14,7 @@ mod manifest;
 mod program;
 mod upstream;
 
-pub use authority::{Authority, Identity};
+pub use authority::{Authority, Identity, holds_within};
 pub use caller::{Answer, Caller, Speaks};
 pub use collector::Collector;
 pub use country::{Bus, Country};

@@ -9,11 +9,14 @@ use crate::report::{Located, Severity};
 pub(super) struct Found {
     pub node: PathBuf,
     pub agencies: PathBuf,
+    /// Where there is one.
+    pub transparency: Option<PathBuf>,
     pub registries: Vec<PathBuf>,
     pub systems: Vec<PathBuf>,
     pub grants: Vec<PathBuf>,
 }
 
+const TRANSPARENCY: &str = "transparency.yaml";
 const FOLDERS: [&str; 3] = ["registries", "systems", "grants"];
 
 impl Loader<'_> {
@@ -27,17 +30,35 @@ impl Loader<'_> {
         let found = Found {
             node: "rabita.yaml".into(),
             agencies: "agencies.yaml".into(),
+            transparency: Some(PathBuf::from(TRANSPARENCY)).filter(|file| self.directory.join(file).exists()),
             registries: self.documents(FOLDERS[0]),
             systems: self.documents(FOLDERS[1]),
-            grants: self.documents(FOLDERS[2]),
+            grants: self.grant_documents(),
         };
         Some(found)
     }
 
-    fn documents(&mut self, folder: &str) -> Vec<PathBuf> {
+    /// The grants of the folder itself, and of the folders of agencies in it.
+    fn grant_documents(&mut self) -> Vec<PathBuf> {
+        let folder = Path::new(FOLDERS[2]);
+        let (folders, files): (Vec<String>, Vec<String>) =
+            self.names(folder).into_iter().partition(|name| self.directory.join(folder).join(name).is_dir());
+        let mut documents = self.documents_of(folder, files);
+        for name in folders.into_iter().filter(|name| !name.starts_with('.')) {
+            documents.extend(self.documents(folder.join(name)));
+        }
+        documents
+    }
+
+    fn documents(&mut self, folder: impl AsRef<Path>) -> Vec<PathBuf> {
+        let names = self.names(folder.as_ref());
+        self.documents_of(folder.as_ref(), names)
+    }
+
+    fn documents_of(&mut self, folder: &Path, names: Vec<String>) -> Vec<PathBuf> {
         let mut documents = Vec::new();
-        for name in self.names(Path::new(folder)) {
-            let file = Path::new(folder).join(&name);
+        for name in names {
+            let file = folder.join(&name);
             if name.ends_with(".yaml") {
                 documents.push(file);
             } else if !name.starts_with('.') {
@@ -48,7 +69,18 @@ impl Loader<'_> {
     }
 
     fn warn_of_lookalikes(&mut self) {
-        let known = ["rabita.yaml", "agencies.yaml", "registries", "systems", "grants", "schemas", "codes", "secrets", "tls"];
+        let known = [
+            "rabita.yaml",
+            "agencies.yaml",
+            TRANSPARENCY,
+            "registries",
+            "systems",
+            "grants",
+            "schemas",
+            "codes",
+            "secrets",
+            "tls",
+        ];
         for name in self.names(Path::new("")) {
             if known.contains(&name.as_str()) || name.starts_with('.') {
                 continue;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rabita_model::FieldName;
+use rabita_schemas::field::JsonType;
 use rabita_schemas::{Library, RecordSchema};
+use rabita_sdk::codes::CodeListSpec;
 use rabita_sdk::finding::{likely, token};
 use rabita_sdk::manifest::{Entity, Field, Manifest, SchemaRef};
 use rabita_sdk::plan::Plan;
@@ -30,11 +32,11 @@ pub(super) type Compiled = HashMap<String, Option<Arc<RecordSchema>>>;
 impl Loader<'_> {
     /// Reads the manifests. What is wrong with the kind's parts is told beside what is wrong with the manifest's own.
     pub(super) fn manifests(&mut self, files: &[PathBuf]) -> Vec<Read<Manifest>> {
-        let schema = schema::manifest();
+        let checker = super::checker(&schema::manifest());
         let mut manifests = Vec::new();
         for file in files {
             let Some(document) = self.document(file) else { continue };
-            let holds = self.hold(&document, "", &document.value, &schema);
+            let holds = self.hold_by(&document, "", &document.value, &checker);
             let word = document.value.pointer("/connector/kind").and_then(Value::as_str);
             let kind = word.and_then(|kind| self.kinds.get(kind)).map(Arc::clone);
             let kind_holds = kind.is_none_or(|kind| self.hold_kind(&document, &*kind));
@@ -69,6 +71,11 @@ impl Loader<'_> {
             self.check_confirmed(document, manifest, schemas);
         }
         self.check_tests(document, manifest);
+        for list in manifest.codes.values() {
+            if let CodeListSpec::File(codes) = list {
+                let _ = self.count(&codes.file, false);
+            }
+        }
         let plan = match Plan::compile(manifest, &self.directory, self.today) {
             Ok(plan) => plan,
             Err(findings) => {
@@ -139,6 +146,7 @@ impl Loader<'_> {
                 continue;
             };
             self.check_fields(document, &place, &entity.fields, &schema);
+            self.check_subject(document, &place, entity, &schema);
             if let Some(schemas) = &mut schemas {
                 schemas.push((schema_name, schema));
             }
@@ -216,6 +224,20 @@ impl Loader<'_> {
                 let message = format!("the schema requires `{required}`, and no field of the mapping makes it");
                 self.find(document, Finding::at_name(format!("{place}/fields"), message));
             }
+        }
+    }
+
+    /// The personal number is a text of its own in every record.
+    fn check_subject(&mut self, document: &Document, place: &str, entity: &Entity, schema: &RecordSchema) {
+        let Some(subject) = &entity.subject else { return };
+        let place = format!("{place}/subject");
+        if !entity.fields.keys().any(|own| own.covers(subject)) {
+            let known = entity.fields.keys().map(FieldName::as_str);
+            self.find(document, Finding::unknown(place, "field", subject.as_str(), known));
+        } else if !schema.field(subject).is_some_and(|shape| {
+            shape.allows(JsonType::String) && !shape.allows(JsonType::Object) && !shape.allows(JsonType::Array)
+        }) {
+            self.find(document, Finding::new(place, format!("`{subject}` is no text: a personal number is one")));
         }
     }
 

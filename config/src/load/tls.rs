@@ -3,9 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rabita_sdk::Finding;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::{Loader, Read};
 use crate::node::Node;
@@ -21,34 +26,109 @@ impl Loader<'_> {
                 self.find(&node.document, Finding::new(format!("{place}/address"), message));
             }
             let tls = &listener.tls;
-            self.pem(node, &format!("{place}/tls/certificate"), &tls.certificate, "certificate", certificates);
-            self.pem(node, &format!("{place}/tls/client_authorities"), &tls.client_authorities, "certificate", certificates);
-            self.pem(node, &format!("{place}/tls/key"), &tls.key, "private key", |pem| {
-                PrivateKeyDer::from_pem_slice(pem).map(|_| 1).map_err(|error| error.to_string())
-            });
+            let own = self.pem(node, &format!("{place}/tls/certificate"), &tls.certificate, "certificate", certificates);
+            let authorities =
+                self.pem(node, &format!("{place}/tls/client_authorities"), &tls.client_authorities, "certificate", certificates);
+            self.private_key(node, &format!("{place}/tls/key"), &tls.key);
+            if let Some(message) = own.first().and_then(|own| ending(own, &tls.certificate, self.today)) {
+                self.find(&node.document, Finding::warning(format!("{place}/tls/certificate"), message));
+            }
             if let Some(revocations) = &tls.revocations {
-                self.pem(node, &format!("{place}/tls/revocations"), revocations, "revocation list", |pem| {
+                let place = format!("{place}/tls/revocations");
+                let lists = self.pem(node, &place, revocations, "revocation list", |pem| {
                     let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
-                    lists.map(|lists| lists.len()).map_err(|error| error.to_string())
+                    Ok(lists.map_err(|error| error.to_string())?.into_iter().map(|list| list.to_vec()).collect())
                 });
+                for message in revocation_faults(&lists, &authorities, revocations, self.today) {
+                    self.find(&node.document, Finding::warning(&place, message));
+                }
             }
         }
     }
 
-    fn pem(&mut self, node: &Read<Node>, pointer: &str, file: &Path, what: &str, count: impl Fn(&[u8]) -> Result<usize, String>) {
-        let message = match std::fs::read(self.directory.join(file)) {
-            Err(error) => format!("{} cannot be read: {error}", file.display()),
-            Ok(pem) => match count(&pem) {
-                Ok(0) => format!("{} holds no {what} in PEM form", file.display()),
-                Ok(_) => return,
+    fn private_key(&mut self, node: &Read<Node>, pointer: &str, file: &Path) {
+        let read = |pem: &[u8]| {
+            PrivateKeyDer::from_pem_slice(pem).map(|_| vec![Vec::new()]).map_err(|error| error.to_string())
+        };
+        self.pem_of(node, pointer, (file, true), "private key", read);
+    }
+
+    /// What a PEM file holds of one kind, as DER.
+    pub(super) fn pem(
+        &mut self,
+        node: &Read<Node>,
+        pointer: &str,
+        file: &Path,
+        what: &str,
+        read: impl Fn(&[u8]) -> Result<Vec<Vec<u8>>, String>,
+    ) -> Vec<Vec<u8>> {
+        self.pem_of(node, pointer, (file, false), what, read)
+    }
+
+    fn pem_of(
+        &mut self,
+        node: &Read<Node>,
+        pointer: &str,
+        (file, is_secret): (&Path, bool),
+        what: &str,
+        read: impl Fn(&[u8]) -> Result<Vec<Vec<u8>>, String>,
+    ) -> Vec<Vec<u8>> {
+        let message = match self.counted(file, is_secret) {
+            Err(message) => message,
+            Ok(pem) => match read(&pem) {
+                Ok(found) if found.is_empty() => format!("{} holds no {what} in PEM form", file.display()),
+                Ok(found) => return found,
                 Err(error) => format!("{} holds no {what} in PEM form: {error}", file.display()),
             },
         };
         self.find(&node.document, Finding::new(pointer, message));
+        Vec::new()
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<usize, String> {
+/// A certificate that ends within so many days is told of.
+const SOON_DAYS: i32 = 30;
+
+/// Whether a certificate has ended, or soon will.
+fn ending(certificate: &[u8], file: &Path, today: Date) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let last = day(certificate.validity().not_after.timestamp())?;
+    let file = file.display();
+    match (last - today).get_days() {
+        _ if last < today => Some(format!("the certificate in {file} ended on {last}: callers refuse it")),
+        days if days <= SOON_DAYS => Some(format!("the certificate in {file} ends on {last}: callers refuse it from then on")),
+        _ => None,
+    }
+}
+
+/// Revocation lists that have ended, and authorities without one: the certificates of these are refused.
+fn revocation_faults(lists: &[Vec<u8>], authorities: &[Vec<u8>], file: &Path, today: Date) -> Vec<String> {
+    let file = file.display();
+    let lists: Vec<_> = lists.iter().filter_map(|list| Some(CertificateRevocationList::from_der(list).ok()?.1)).collect();
+    let mut faults = Vec::new();
+    for list in &lists {
+        if let Some(last) = list.next_update().and_then(|last| day(last.timestamp()))
+            && last < today
+        {
+            let issuer = list.issuer();
+            faults.push(format!("the list of `{issuer}` in {file} ended on {last}: certificates of this authority are refused"));
+        }
+    }
+    for authority in authorities {
+        let Ok((_, authority)) = X509Certificate::from_der(authority) else { continue };
+        if !lists.iter().any(|list| list.issuer() == authority.subject()) {
+            let subject = authority.subject();
+            faults.push(format!("{file} has no list of `{subject}`: certificates of this authority are refused"));
+        }
+    }
+    faults
+}
+
+fn day(seconds: i64) -> Option<Date> {
+    Some(TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).ok()?).date())
+}
+
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    all.map(|all| all.len()).map_err(|error| error.to_string())
+    Ok(all.map_err(|error| error.to_string())?.into_iter().map(|one| one.to_vec()).collect())
 }

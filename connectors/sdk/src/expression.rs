@@ -17,6 +17,8 @@ use crate::{Finding, Legacy, Row};
 
 mod names;
 
+pub(crate) use names::{Named, Vocabulary};
+
 /// An expression, compiled.
 #[derive(Debug)]
 pub struct Expression {
@@ -36,18 +38,14 @@ impl Expression {
     /// # Errors
     /// What is wrong with it.
     pub fn compile(text: &str, variable: &'static str) -> Result<Self, Finding> {
-        if text.chars().count() > MOST_CHARACTERS {
-            return Err(Finding::new("", format!("an expression has at most {MOST_CHARACTERS} characters")));
+        let (program, named) = parse(text, &ENV, Vocabulary { variables: &[variable], dates: &[] })?;
+        let mut members = Vec::new();
+        for member in named.paths.into_iter().filter_map(|path| path.into_iter().nth(1)) {
+            if !members.contains(&member) {
+                members.push(member);
+            }
         }
-        if depth(text) > DEEPEST_BRACKETS {
-            return Err(Finding::new("", format!("brackets stand in each other at most {DEEPEST_BRACKETS} deep")));
-        }
-        // The parser's recursion takes up to a hundred kilobytes a level before the depth of what it made can be
-        // checked: it gets a stack that the longest text cannot exhaust.
-        let text = text.to_owned();
-        let parser = std::thread::Builder::new().stack_size(PARSER_STACK_BYTES).spawn(move || Self::parse(&text, variable));
-        let parsed = parser.map_err(|error| Finding::new("", format!("no thread to parse an expression on: {error}")))?;
-        parsed.join().unwrap_or_else(|_| Err(Finding::new("", "this is no expression")))
+        Ok(Self { program, variable, members })
     }
 
     /// The members of the variable that the expression names: `SOYAD` of `legacy.SOYAD` and `legacy["SOYAD"]`.
@@ -66,32 +64,53 @@ impl Expression {
         let value = self.program.execute(&context).map_err(|error| failed(reason(&error)))?;
         from_cel(&value)
     }
-
-    fn parse(text: &str, variable: &'static str) -> Result<Self, Finding> {
-        let program = ENV.compile(text).map_err(|errors| {
-            Finding::new(
-                "",
-                match errors.errors.first() {
-                    // What follows is the parser's own inside.
-                    Some(error) => {
-                        let message = error.msg.split(": OtherError").next().unwrap_or_default();
-                        format!("line {}, column {}: {message}", error.pos.0, error.pos.1)
-                    }
-                    None => "this is no expression".to_owned(),
-                },
-            )
-        })?;
-        let members = names::check(program.expression(), variable)?;
-        Ok(Self { program, variable, members })
-    }
 }
 
-static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
+/// Parses an expression and checks its names. What it can cost is bounded from here on.
+pub(crate) fn parse(text: &str, env: &Env, vocabulary: Vocabulary<'_>) -> Result<(Program, Named), Finding> {
+    if text.chars().count() > MOST_CHARACTERS {
+        return Err(Finding::new("", format!("an expression has at most {MOST_CHARACTERS} characters")));
+    }
+    if depth(text) > DEEPEST_BRACKETS {
+        return Err(Finding::new("", format!("brackets stand in each other at most {DEEPEST_BRACKETS} deep")));
+    }
+    // The parser's recursion takes up to a hundred kilobytes a level before the depth of what it made can be checked: it
+    // gets a stack that the longest text cannot exhaust.
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().stack_size(PARSER_STACK_BYTES);
+        let parser = parser.spawn_scoped(scope, || parse_here(text, env, vocabulary));
+        let parsed = parser.map_err(|error| Finding::new("", format!("no thread to parse an expression on: {error}")))?;
+        parsed.join().unwrap_or_else(|_| Err(Finding::new("", "this is no expression")))
+    })
+}
+
+fn parse_here(text: &str, env: &Env, vocabulary: Vocabulary<'_>) -> Result<(Program, Named), Finding> {
+    let program = env.compile(text).map_err(|errors| {
+        Finding::new(
+            "",
+            match errors.errors.first() {
+                // What follows is the parser's own inside.
+                Some(error) => {
+                    let message = error.msg.split(": OtherError").next().unwrap_or_default();
+                    format!("line {}, column {}: {message}", error.pos.0, error.pos.1)
+                }
+                None => "this is no expression".to_owned(),
+            },
+        )
+    })?;
+    let named = names::check(program.expression(), vocabulary)?;
+    Ok((program, named))
+}
+
+static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(env()));
+
+/// An environment with the functions that all expressions have.
+pub(crate) fn env() -> Env {
     let mut env = Env::stdlib();
     env.add_extension(cel::extensions::strings).expect("a fresh environment has none of the extension's functions");
     add_functions(&mut env).expect("a fresh environment has none of these functions");
-    Arc::new(env)
-});
+    env
+}
 
 fn add_functions(env: &mut Env) -> Result<(), cel::DeclarationError> {
     cel::add_member_overload!(env, fn lower: (CelString) -> CelString)?;
@@ -132,15 +151,10 @@ fn failed(reason: &str) -> CodecFault {
 }
 
 /// What failed, without the values that CEL's own texts show.
-fn reason(error: &ExecutionError) -> &'static str {
+pub(crate) fn reason(error: &ExecutionError) -> &'static str {
     match error {
+        _ if is_of_kinds(error) => "an operator or function does not take values of this kind",
         ExecutionError::NoSuchKey(_) => "a member is not there",
-        ExecutionError::NoSuchOverload(_)
-        | ExecutionError::UnexpectedType { .. }
-        | ExecutionError::UnsupportedTargetType { .. }
-        | ExecutionError::NotSupportedAsMethod { .. }
-        | ExecutionError::ValuesNotComparable(..)
-        | ExecutionError::UnsupportedBinaryOperator(..) => "an operator or function does not take values of this kind",
         ExecutionError::IndexOutOfBounds(_) | ExecutionError::UnsupportedIndex(..) => "an index is out of bounds",
         ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => "a division by zero",
         ExecutionError::Overflow(..) => "a number is too large",
@@ -148,6 +162,19 @@ fn reason(error: &ExecutionError) -> &'static str {
         ExecutionError::UndeclaredReference(_) => "a name is not declared",
         _ => "it can't be evaluated",
     }
+}
+
+/// Whether an operator or function does not take values of this kind.
+pub(crate) const fn is_of_kinds(error: &ExecutionError) -> bool {
+    matches!(
+        error,
+        ExecutionError::NoSuchOverload(_)
+            | ExecutionError::UnexpectedType { .. }
+            | ExecutionError::UnsupportedTargetType { .. }
+            | ExecutionError::NotSupportedAsMethod { .. }
+            | ExecutionError::ValuesNotComparable(..)
+            | ExecutionError::UnsupportedBinaryOperator(..)
+    )
 }
 
 fn to_cel(value: Legacy) -> Value {

@@ -17,6 +17,7 @@ pub mod value;
 
 pub mod codec;
 pub mod codes;
+pub mod condition;
 pub mod expression;
 pub mod manifest;
 pub mod mapping;

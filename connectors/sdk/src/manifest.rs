@@ -82,6 +82,10 @@ pub struct Entity {
     /// How changes that others make in the registry are found.
     #[serde(default)]
     pub changes: Option<ChangesSpec>,
+    /// The field with the personal number of the person whom a record is about. The ledger keeps a pseudonym of it, so
+    /// that this person can see who used the record; it is asked of the registry for that even where it is not released.
+    #[serde(default)]
+    pub subject: Option<FieldName>,
     /// The source that changes whenever the record does.
     #[serde(default)]
     pub version: Option<Source>,

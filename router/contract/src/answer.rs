@@ -9,8 +9,6 @@
 //! - `Vary` names what in the headers can change an answer. A caller known by certificate has none, hence `private`.
 //! - The answer to `HEAD` has the length of the body it leaves out.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY};
 use http::{HeaderMap, Response, StatusCode};
@@ -18,6 +16,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
+use crate::signature::content_digest;
 use crate::{Asked, ETag, Frame};
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -101,17 +100,11 @@ pub fn binary_head(media_type: &str, length: Option<u64>, sha256: Option<&[u8; 3
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if let Some(sha256) = sha256 {
-        headers.insert(REPR_DIGEST, repr_digest(sha256));
+        headers.insert(REPR_DIGEST, content_digest(sha256));
     }
     let mut response = Response::new(());
     *response.headers_mut() = headers;
     response
-}
-
-/// The value of `Repr-Digest` (RFC 9530): a structured field, in which bytes stand between colons.
-#[must_use]
-pub fn repr_digest(sha256: &[u8; 32]) -> HeaderValue {
-    HeaderValue::try_from(format!("sha-256=:{}:", BASE64.encode(sha256))).expect("Base64 is a header value")
 }
 
 /// A response whose body is at hand, left out for `HEAD`.

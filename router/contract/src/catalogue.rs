@@ -5,7 +5,7 @@
 //! schema are cut alike; where they are not it names nothing, since there is no one document to show.
 
 use rabita_model::Operation;
-use rabita_model::catalogue::{Catalogue, Entry};
+use rabita_model::catalogue::{Catalogue, Entry, Transparency};
 use serde_json::{Map, Value, json};
 
 /// The catalogue with links to follow.
@@ -20,7 +20,15 @@ pub fn catalogue(catalogue: &Catalogue) -> Value {
         links["events"] = "/bus/events".into();
         links["subscriptions"] = "/bus/subscriptions".into();
     }
-    json!({ "system": catalogue.system, "entities": entities, "links": links })
+    links["statistics"] = "/bus/statistics".into();
+    if !catalogue.transparency.subjects.is_empty() {
+        links["accesses"] = "/bus/subjects/accesses".into();
+    }
+    let mut told = json!({ "system": catalogue.system, "entities": entities, "links": links });
+    if catalogue.transparency != Transparency::default() {
+        told["transparency"] = json!(catalogue.transparency);
+    }
+    told
 }
 
 /// The schemas there are, with their addresses.

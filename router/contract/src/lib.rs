@@ -18,8 +18,11 @@ pub mod answer;
 pub mod conditional;
 pub mod event;
 pub mod frame;
+pub mod ledger;
 pub mod problem;
+pub mod signature;
 pub mod trace;
+pub mod transparency;
 pub mod update;
 
 pub mod asyncapi;
@@ -32,6 +35,9 @@ pub use answer::{Body, binary_head, respond};
 pub use conditional::ETag;
 pub use frame::{Asked, Frame, RateLimit};
 pub use problem::{problem, status};
-pub use request::{EventsQuery, NewSubscription, Route, UpdatesQuery, parse, wants_body};
+pub use request::{
+    AgencyInquiry, Days, EventsQuery, Inquiry, LedgerRoute, NewSubscription, Page, Reason, Route, Span, SubjectInquiry, Tile, UpdatesQuery,
+    UsageInquiry, parse, wants_body,
+};
 pub use trace::TraceParent;
 pub use update::{ChangeTerms, change_answer};

@@ -14,10 +14,12 @@
 mod bus;
 mod changes;
 mod components;
+mod ledger;
 pub(crate) mod names;
 mod operations;
 pub(crate) mod patch;
 pub(crate) mod schema;
+mod transparency;
 
 use rabita_model::catalogue::Catalogue;
 use serde_json::{Map, Value, json};
@@ -41,6 +43,8 @@ pub fn openapi(catalogue: &Catalogue, version: &str) -> Value {
         tags.push(json!({ "name": components::BUS_TAG, "description": "The bus itself: what this system may see and call" }));
     }
     bus::describe(catalogue, &mut document);
+    ledger::describe(&mut document);
+    transparency::describe(&catalogue.transparency, &mut document);
     let mut whole = json!({
         "openapi": "3.1.0",
         "info": {

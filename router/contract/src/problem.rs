@@ -1,7 +1,7 @@
 //! Problems (RFC 9457): the only place where a refusal becomes a status and a body.
 //!
 //! A problem adds `code`, `blame`, `retry` and `exchange`, `reason` where a registry gave one for callers, and
-//! `errors`. An error is `{pointer | parameter, code, message}`. Where the registry broke its contract, an error has
+//! `errors`. Its `detail` is [`Refusal::explanation`]. An error is `{pointer | parameter, code, message}`. Where the registry broke its contract, an error has
 //! pointer and code only: messages could quote what the registry holds. [`Refusal::detail`] is never shown.
 //!
 //! `Retry-After` stands wherever the same request may succeed later; where nobody knows when, it is one second.
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
-use rabita_model::update::Told;
+use rabita_model::update;
 use rabita_model::{Blame, Code, Conclusion, Fault, Refusal, Retry};
 use serde::{Serialize, Serializer};
 
@@ -33,11 +33,19 @@ pub const fn status(code: Code) -> StatusCode {
         Code::MalformedRequest | Code::IdentifierInUrl | Code::CursorInvalid | Code::IdempotencyKeyMissing => {
             StatusCode::BAD_REQUEST
         }
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::NotPermitted | Code::FieldNotPermitted | Code::PurposeMissing | Code::PurposeNotPermitted | Code::GrantExpired => {
-            StatusCode::FORBIDDEN
+        Code::Unauthenticated | Code::TokenInvalid | Code::SignatureMissing | Code::SignatureInvalid => StatusCode::UNAUTHORIZED,
+        Code::NotPermitted
+        | Code::FieldNotPermitted
+        | Code::PurposeMissing
+        | Code::PurposeNotPermitted
+        | Code::GrantExpired
+        | Code::OutsideHours
+        | Code::BindingMissing
+        | Code::ConsentMissing
+        | Code::ConsentInvalid => StatusCode::FORBIDDEN,
+        Code::RouteAbsent | Code::RecordAbsent | Code::UpdateAbsent | Code::SubscriptionAbsent | Code::LedgerEntryAbsent => {
+            StatusCode::NOT_FOUND
         }
-        Code::RouteAbsent | Code::RecordAbsent | Code::UpdateAbsent | Code::SubscriptionAbsent => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Code::RecordExists | Code::UpdateDiscarded => StatusCode::CONFLICT,
@@ -53,6 +61,7 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::RegistryBusy
         | Code::UpdateBehind
         | Code::JournalUnavailable
+        | Code::LedgerUnavailable
         | Code::BusOverloaded
         | Code::BusStopping => StatusCode::SERVICE_UNAVAILABLE,
         Code::RegistryTimeout | Code::UpdateExpired | Code::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
@@ -63,7 +72,8 @@ pub const fn status(code: Code) -> StatusCode {
 #[must_use]
 pub fn problem(refusal: &Refusal, asked: &Asked, frame: &Frame<'_>) -> Response<bytes::Bytes> {
     let errors = refusal.faults.iter().map(Error::of).collect();
-    refused(refusal.code, refusal.reason.as_deref(), errors, refusal.retry_after, asked, frame)
+    let told = Told { detail: refusal.explanation.as_deref(), reason: refusal.reason.as_deref(), errors };
+    refused(refusal.code, told, refusal.retry_after, asked, frame)
 }
 
 /// The response that tells how a change ended that was not applied. Pointers of its faults lead into the record, which
@@ -76,13 +86,20 @@ pub(crate) fn concluded(
     frame: &Frame<'_>,
 ) -> Response<bytes::Bytes> {
     let errors = conclusion.faults.iter().map(|told| Error::told(told, within)).collect();
-    refused(code, conclusion.reason.as_deref(), errors, None, asked, frame)
+    let told = Told { detail: None, reason: conclusion.reason.as_deref(), errors };
+    refused(code, told, None, asked, frame)
+}
+
+/// What is told of a refusal besides its code.
+struct Told<'a> {
+    detail: Option<&'a str>,
+    reason: Option<&'a str>,
+    errors: Vec<Error<'a>>,
 }
 
 fn refused(
     code: Code,
-    reason: Option<&str>,
-    errors: Vec<Error<'_>>,
+    told: Told<'_>,
     retry_after: Option<Duration>,
     asked: &Asked,
     frame: &Frame<'_>,
@@ -92,9 +109,13 @@ fn refused(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match code {
-        // RFC 9110 wants a challenge; a client certificate has no scheme of its own.
-        Code::Unauthenticated => {
+        // RFC 9110 wants a challenge; neither a client certificate nor a signature has a scheme of its own.
+        Code::Unauthenticated | Code::SignatureMissing | Code::SignatureInvalid => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rabita\""));
+        }
+        // RFC 6750, 3: which of its checks failed is nobody's business but the operator's.
+        Code::TokenInvalid => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rabita\", error=\"invalid_token\""));
         }
         Code::MethodNotAllowed => {
             headers.insert(ALLOW, HeaderValue::from_static(asked.allow));
@@ -112,7 +133,7 @@ fn refused(
     if let Some(seconds) = wait_s(code, retry_after) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    whole(status(code), headers, serialised(&Problem::of(code, reason, errors, frame)), asked)
+    whole(status(code), headers, serialised(&Problem::of(code, told, frame)), asked)
 }
 
 /// Whole seconds, rounded up, so that a caller which obeys does not come too early.
@@ -134,6 +155,8 @@ struct Problem<'a> {
     #[serde(serialize_with = "displayed")]
     exchange: rabita_model::ExchangeId,
     #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Error<'a>>,
@@ -152,7 +175,8 @@ pub(crate) struct Error<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn of(code: Code, reason: Option<&'a str>, errors: Vec<Error<'a>>, frame: &Frame<'_>) -> Self {
+    fn of(code: Code, told: Told<'a>, frame: &Frame<'_>) -> Self {
+        let Told { detail, reason, errors } = told;
         let quotes_nothing = code != Code::RegistryBrokeContract;
         Self {
             kind: code,
@@ -162,6 +186,7 @@ impl<'a> Problem<'a> {
             blame: code.blame(),
             retry: code.retry(),
             exchange: frame.exchange,
+            detail,
             reason,
             errors: errors.into_iter().map(|error| if quotes_nothing { error } else { error.without_message() }).collect(),
         }
@@ -179,7 +204,7 @@ impl<'a> Error<'a> {
     }
 
     /// A fault of a change that was accepted, with its place `within` a body.
-    pub(crate) fn told(told: &'a Told, within: &str) -> Self {
+    pub(crate) fn told(told: &'a update::Told, within: &str) -> Self {
         let pointer = if within.is_empty() {
             Cow::Borrowed(told.pointer.as_str())
         } else {

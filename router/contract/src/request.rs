@@ -15,6 +15,10 @@
 //! | `GET /bus/events` | events as they happen |
 //! | `GET`, `POST /bus/subscriptions`; `GET`, `DELETE /bus/subscriptions/{id}` | where events are sent |
 //! | `GET /bus/subscriptions/{id}/dead`, `POST /bus/subscriptions/{id}/replay` | what could not be sent, and once more |
+//! | `GET /bus/keys` | the public keys with which answers are verified |
+//! | `GET /bus/ledger/...`, `POST /bus/ledger/cosignatures` | the log of what was asked and answered: [`LedgerRoute`] |
+//! | `POST /bus/subjects/accesses`, `GET /bus/datatracker/v2/...` | who used the data of one person: [`Inquiry`] |
+//! | `GET /bus/agencies/{agency}/accesses`, `GET /bus/statistics` | who used an agency's registries; counts |
 //!
 //! `HEAD` stands wherever `GET` does. Decisions that this module makes:
 //!
@@ -43,9 +47,11 @@ mod bus;
 mod change;
 mod headers;
 mod json;
+mod ledger;
 mod path;
 mod query;
 mod submission;
+mod transparency;
 
 use http::request::Parts;
 use http::{Method, Uri};
@@ -57,9 +63,12 @@ use path::{CallWord, Path, Rest};
 use submission::Terms;
 
 pub use bus::{EventsQuery, NewSubscription, UpdatesQuery};
+pub use ledger::{LedgerRoute, Tile};
 pub(crate) use headers::PATCH_TYPES;
 pub(crate) use query::parameter_name;
 pub use query::{PARAMETERS, encode_key, filters_to_query};
+pub(crate) use transparency::{DAYS_MAX, LIMIT_MAX, USAGES, USAGES_MAX};
+pub use transparency::{AgencyInquiry, Days, Inquiry, Page, Reason, Span, SubjectInquiry, UsageInquiry};
 
 /// What is asked of the bus.
 #[derive(Debug, Clone)]
@@ -68,6 +77,8 @@ pub enum Route {
     Entity(Ask),
     /// `/bus/catalogue`.
     Catalogue,
+    /// `/bus/keys`.
+    Keys,
     /// `/bus/openapi.json`.
     OpenApi,
     /// `/bus/schemas`, or one of them by its name.
@@ -92,6 +103,10 @@ pub enum Route {
     DeadLetters(SubscriptionId),
     /// `POST /bus/subscriptions/{id}/replay`.
     Replay(SubscriptionId),
+    /// `/bus/ledger/...`.
+    Ledger(LedgerRoute),
+    /// Who used data: `/bus/subjects/accesses`, `/bus/datatracker/v2/...`, `/bus/agencies/...`, `/bus/statistics`.
+    Transparency(Inquiry),
 }
 
 /// Reads a request. `body` is the whole body where [`wants_body`] says so, already held to its limit, else empty.
@@ -107,6 +122,8 @@ pub fn parse(head: &Parts, body: &[u8]) -> Result<Route, Refusal> {
     let route = match path {
         Path::Entity(target, rest) if is_read(&head.method, &rest) => return read(head, body, target, rest).map(Route::Entity),
         Path::Entity(target, rest) => return change(head, body, target, rest).map(Route::Entity),
+        Path::Ledger(path) => return path.route(head, body).map(Route::Ledger),
+        Path::Inquiry(path) => return path.inquiry(head, body).map(Route::Transparency),
         Path::Updates => return bus::updates(&head.uri).map(Route::Updates),
         Path::Events => return bus::events(&head.uri, &head.headers).map(Route::Events),
         Path::Subscriptions if head.method == Method::POST => {
@@ -114,6 +131,7 @@ pub fn parse(head: &Parts, body: &[u8]) -> Result<Route, Refusal> {
             Route::SubscriptionCreate(bus::subscription(&head.headers, body)?)
         }
         Path::Catalogue => Route::Catalogue,
+        Path::Keys => Route::Keys,
         Path::OpenApi => Route::OpenApi,
         Path::AsyncApi => Route::AsyncApi,
         Path::Schemas(name) => Route::Schemas(name),
@@ -170,8 +188,8 @@ fn read(head: &Parts, body: &[u8], target: Target, rest: Rest) -> Result<Ask, Re
             if !matches!(want, Want::Binary { .. }) {
                 headers::accepts(&head.headers, &["application/json"])?;
             }
-            let headers::Words { purpose, user, case } = words;
-            Ok(Ask { target, want, fields, purpose, user, case, in_url })
+            let headers::Words { purpose, user, case, consent } = words;
+            Ok(Ask { target, want, fields, purpose, user, case, consent, in_url })
         }
         _ => Err(invalid(faults)),
     }
@@ -193,8 +211,8 @@ fn change(head: &Parts, body: &[u8], target: Target, rest: Rest) -> Result<Ask, 
         if by_body { change::by_body(body, &mut faults)? } else { change::by_url(&head.method, rest, body, &mut faults)? };
     let submission = terms.submission(found, faults)?;
     headers::accepts(&head.headers, &["application/json"])?;
-    let headers::Words { purpose, user, case } = words;
-    Ok(Ask { target, want: Want::Change(Box::new(submission)), fields: None, purpose, user, case, in_url })
+    let headers::Words { purpose, user, case, consent } = words;
+    Ok(Ask { target, want: Want::Change(Box::new(submission)), fields: None, purpose, user, case, consent, in_url })
 }
 
 fn from_url(rest: Rest, pairs: &[query::Pair<'_>], faults: &mut Vec<Fault>) -> Option<Wish> {

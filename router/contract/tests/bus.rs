@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "the file is shared with tests that ask for records")]
 mod wire;
 
-use rabita_contract::{EventsQuery, NewSubscription, Route, UpdatesQuery, parse, wants_body};
+use rabita_contract::{EventsQuery, LedgerRoute, NewSubscription, Route, Tile, UpdatesQuery, parse, wants_body};
 use rabita_model::{Code, EntityName, Purpose, Refusal, RegistryId, State};
 use wire::head;
 
@@ -119,4 +119,56 @@ fn a_subscription_names_an_address_and_what_narrows_it() {
     }
     let head = head("POST", "/bus/subscriptions", &[("content-type", "text/plain")]);
     assert_eq!(parse(&head, b"{}").expect_err("a refusal").code, Code::MediaTypeUnsupported);
+}
+
+#[test]
+fn the_log_is_read_as_tlog_tiles_has_it_and_proofs_by_their_arguments() {
+    let ledger = |path: &str| match get(&format!("/bus/ledger/{path}"), &[]) {
+        Ok(Route::Ledger(route)) => Ok(route),
+        Ok(other) => panic!("{other:?} is not of the ledger"),
+        Err(refusal) => Err(refusal.code),
+    };
+    let tile = |level, n, width| Ok(LedgerRoute::Tile(Tile { level, n, width }));
+    let exchange = ID.parse().expect("an id");
+    for (path, expected) in [
+        ("checkpoint", Ok(LedgerRoute::Checkpoint)),
+        ("key", Ok(LedgerRoute::Key)),
+        ("tile/0/x001/067", tile(Some(0), 1_067, 256)),
+        ("tile/entries/000.p/12", tile(None, 0, 12)),
+        ("entries/12", Ok(LedgerRoute::Entry(12))),
+        ("proof?index=3", Ok(LedgerRoute::Inclusion { index: 3, size: None })),
+        ("proof?index=3&size=7", Ok(LedgerRoute::Inclusion { index: 3, size: Some(7) })),
+        (&format!("proof?exchange={ID}"), Ok(LedgerRoute::OfExchange(exchange))),
+        ("consistency?from=3", Ok(LedgerRoute::Consistency { from: 3, to: None })),
+        ("consistency?from=3&to=4", Ok(LedgerRoute::Consistency { from: 3, to: Some(4) })),
+        ("checkpoint?x=1", Err(Code::InvalidRequest)),
+        ("proof", Err(Code::InvalidRequest)),
+        ("proof?size=7", Err(Code::InvalidRequest)),
+        (&format!("proof?index=1&exchange={ID}"), Err(Code::InvalidRequest)),
+        ("proof?index=01", Err(Code::InvalidRequest)),
+        ("consistency?to=4", Err(Code::InvalidRequest)),
+        ("cosignatures", Ok(LedgerRoute::Cosignatures)),
+        ("", Err(Code::RouteAbsent)),
+        ("entries/-1", Err(Code::RouteAbsent)),
+        ("tile/0/1", Err(Code::RouteAbsent)),
+    ] {
+        assert_eq!(ledger(path), expected, "{path}");
+    }
+}
+
+#[test]
+fn cosignatures_are_plain_text() {
+    let submit = |media_type: &str, body: &[u8]| {
+        let head = head("POST", "/bus/ledger/cosignatures", &[("content-type", media_type)]);
+        assert!(wants_body(&head));
+        match parse(&head, body) {
+            Ok(Route::Ledger(route)) => Ok(route),
+            Ok(other) => panic!("{other:?} is not of the ledger"),
+            Err(refusal) => Err(refusal.code),
+        }
+    };
+    assert_eq!(submit("text/plain; charset=utf-8", "— w\n".as_bytes()), Ok(LedgerRoute::Cosign("— w\n".into())));
+    assert_eq!(submit("application/json", b"{}"), Err(Code::MediaTypeUnsupported));
+    assert_eq!(submit("text/plain", b"\xff"), Err(Code::MalformedRequest));
+    assert_eq!(submit("text/plain", &[b'a'; 70_000]), Err(Code::BodyTooLarge));
 }

@@ -8,7 +8,7 @@ mod sample;
 use std::collections::BTreeSet;
 
 use rabita_contract::{asyncapi, catalogue, openapi};
-use rabita_model::catalogue::Catalogue;
+use rabita_model::catalogue::{Catalogue, Transparency};
 use serde_json::Value;
 
 #[test]
@@ -33,6 +33,7 @@ fn describes_exactly_what_the_system_may_call() {
         "/api/health/v1/patients",
         "/api/health/v1/patients/change",
         "/bus/catalogue",
+        "/bus/keys",
         "/bus/openapi.json",
         "/bus/asyncapi.json",
         "/bus/schemas",
@@ -44,6 +45,20 @@ fn describes_exactly_what_the_system_may_call() {
         "/bus/subscriptions/{id}",
         "/bus/subscriptions/{id}/dead",
         "/bus/subscriptions/{id}/replay",
+        "/bus/ledger/checkpoint",
+        "/bus/ledger/key",
+        "/bus/ledger/tile/{level}/{n}",
+        "/bus/ledger/tile/entries/{n}",
+        "/bus/ledger/entries/{index}",
+        "/bus/ledger/proof",
+        "/bus/ledger/consistency",
+        "/bus/ledger/cosignatures",
+        "/bus/statistics",
+        "/bus/subjects/accesses",
+        "/bus/datatracker/v2/findUsage",
+        "/bus/datatracker/v2/usagePeriod",
+        "/bus/datatracker/v2/heartbeat",
+        "/bus/agencies/{agency}/accesses",
     ];
     let methods =
         |path: &str| -> Vec<&str> { document["paths"][path].as_object().expect("a path").keys().map(String::as_str).collect() };
@@ -125,6 +140,20 @@ fn a_system_without_grants_sees_the_bus_alone() {
     let empty = Catalogue { entities: Vec::new(), ..sample::catalogue() };
     let document = openapi::openapi(&empty, "0.1.0");
     assert!(document["paths"].as_object().expect("paths").keys().all(|path| path.starts_with("/bus/")));
+}
+
+#[test]
+fn a_system_that_may_not_ask_who_used_data_is_not_told_how() {
+    let without = Catalogue { transparency: Transparency::default(), ..sample::catalogue() };
+    let document = openapi::openapi(&without, "0.1.0");
+    let paths = document["paths"].as_object().expect("paths");
+    for hidden in ["/bus/subjects", "/bus/datatracker", "/bus/agencies"] {
+        assert!(!paths.keys().any(|path| path.starts_with(hidden)), "{hidden}");
+    }
+    assert!(paths.contains_key("/bus/statistics"));
+    let told = catalogue::catalogue(&without);
+    assert_eq!((told.get("transparency"), told["links"].get("accesses")), (None, None));
+    complete(&document);
 }
 
 #[test]

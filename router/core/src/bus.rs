@@ -4,44 +4,61 @@ mod catalogue;
 mod deliver;
 mod events;
 mod submit;
+mod swap;
+mod trail;
 mod updates;
 
 pub use submit::refused;
+pub use swap::SwapError;
+pub use trail::{Timing, Trail};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use rabita_config::Country;
 use rabita_journal::Journal;
 use rabita_model::catalogue::Catalogue;
-use rabita_model::{Ask, Entry, ExchangeId, Operation, Refusal, RegistryId, SystemId, Target, UpdateId, Wait};
+use rabita_model::{Ask, Code, Entry, ExchangeId, Refusal, RegistryId, Target, Wait};
 use rabita_sdk::{BinaryStream, Connector, OpenError, Secrets};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
-use crate::caller::{Callers, Evidence};
-use crate::delivery::{self, Post};
+use crate::access::Access;
+use crate::caller::{Caller, Evidence};
+use crate::consent::Need;
+use crate::delivery::{self, Post, Recorder};
 use crate::health::{self, Health};
-use crate::limit::LimitState;
 use crate::registry::{Entities, Registry};
 use crate::seal::Seal;
-use crate::stage::{Authenticated, Grants, Validated};
+use crate::stage::{Authenticated, Permitted, Validated, user};
 
 /// A configuration at work.
 pub struct Bus {
-    callers: Callers,
-    grants: Grants,
+    /// Swapped whole, so that an exchange sees one configuration from beginning to end.
+    access: Arc<ArcSwap<Access>>,
     entities: Entities,
     registries: Vec<Arc<Registry>>,
+    /// What the registries were opened with.
+    opened: swap::Fingerprint,
     seal: Seal,
     clock: Arc<dyn Clock>,
     new_id: fn() -> ExchangeId,
-    journal: Option<Arc<dyn Journal>>,
+    stores: Stores,
     waits: Waits,
+}
+
+/// Where the bus keeps what must outlast it.
+#[derive(Clone, Default)]
+pub struct Stores {
+    /// Updates, outcomes and events; a configuration without any needs none.
+    pub journal: Option<Arc<dyn Journal>>,
+    /// Where it is recorded how updates ended; without it, nobody can tell.
+    pub ledger: Option<Arc<dyn Recorder>>,
 }
 
 /// How long callers wait for the outcome of a change.
@@ -55,8 +72,8 @@ struct Waits {
 /// A request that was parsed, with what its transport knows of the caller.
 pub struct Received {
     pub exchange: ExchangeId,
-    /// What the client certificate says, if one was shown.
-    pub evidence: Option<Arc<Evidence>>,
+    /// What is known of whoever sent it.
+    pub evidence: Evidence,
     /// The `traceparent` to hand on to the registry.
     pub traceparent: Option<String>,
     pub ask: Ask,
@@ -66,31 +83,6 @@ pub struct Received {
 pub struct Exchange {
     pub result: Result<Answer, Refusal>,
     pub trail: Trail,
-}
-
-/// What is told of an exchange: by its log line, its trace and its answer's headers.
-#[derive(Debug, Clone)]
-pub struct Trail {
-    /// The caller, once known.
-    pub system: Option<SystemId>,
-    pub target: Target,
-    /// Whether the target is of this configuration: names that callers make up without end must not become labels.
-    pub is_known: bool,
-    pub operation: Operation,
-    /// The update that a change made or repeats.
-    pub update: Option<UpdateId>,
-    /// The change was accepted under the same idempotency key before.
-    pub is_replayed: bool,
-    /// How the system's limit stands.
-    pub limit: Option<LimitState>,
-    pub timing: Timing,
-}
-
-/// What took how long.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Timing {
-    /// In the registry, and on the way to it.
-    pub registry: Duration,
 }
 
 /// An answer.
@@ -149,14 +141,14 @@ impl Bus {
         secrets: &dyn Secrets,
         clock: Arc<dyn Clock>,
         new_id: fn() -> ExchangeId,
-        journal: Option<Arc<dyn Journal>>,
+        stores: Stores,
     ) -> Result<Self, BusError> {
         let opened = join_all(country.registries.iter().map(|configured| async move {
             let connector = configured.kind.open(configured.plan.spec.clone(), secrets).await;
             connector.map_err(|source| BusError::Open { registry: configured.manifest.registry.clone(), source })
         }));
         let connectors = opened.await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Self::with_connectors(country, connectors, secrets, clock, new_id, journal)
+        Self::with_connectors(country, connectors, secrets, clock, new_id, stores)
     }
 
     /// Puts the bus on connectors that are open already, one for each registry of the configuration, in its order.
@@ -169,7 +161,7 @@ impl Bus {
         secrets: &dyn Secrets,
         clock: Arc<dyn Clock>,
         new_id: fn() -> ExchangeId,
-        journal: Option<Arc<dyn Journal>>,
+        stores: Stores,
     ) -> Result<Self, BusError> {
         let configured = country.registries.iter().zip(connectors);
         let registries: Vec<_> = configured
@@ -192,14 +184,14 @@ impl Bus {
             }
         };
         Ok(Self {
-            callers: Callers::new(&country.systems),
-            grants: Grants::new(&country.grants, &entities),
+            access: Arc::new(ArcSwap::from_pointee(Access::of(country))),
             entities,
             registries,
+            opened: swap::Fingerprint::of(country),
             seal,
             clock,
             new_id,
-            journal,
+            stores,
             waits: Waits {
                 unsaid: Duration::from_millis(country.node.limits.wait_ms),
                 max: Duration::from_millis(country.node.limits.wait_max_ms),
@@ -232,10 +224,17 @@ impl Bus {
     /// Dropped, it is as after a crash: the journal gives them again.
     pub fn work(&self, stops: &CancellationToken) -> JoinSet<()> {
         let mut work = JoinSet::new();
-        let Some(journal) = &self.journal else { return work };
+        let Some(journal) = &self.stores.journal else { return work };
         for registry in self.registries.iter().filter(|registry| registry.has_changes()) {
             let (registry, journal) = (Arc::clone(registry), Arc::clone(journal));
-            let post = Post { registry, journal, clock: Arc::clone(&self.clock), new_id: self.new_id };
+            let post = Post {
+                registry,
+                journal,
+                ledger: self.stores.ledger.clone(),
+                access: Arc::clone(&self.access),
+                clock: Arc::clone(&self.clock),
+                new_id: self.new_id,
+            };
             work.spawn(delivery::run(post, stops.clone()));
         }
         work
@@ -258,53 +257,76 @@ impl Bus {
         self.entities.contains_key(target)
     }
 
+    /// Who is known and what each may do, at this moment.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        self.access.load_full()
+    }
+
     /// The system that evidence is of.
     ///
     /// # Errors
-    /// `unauthenticated`.
-    pub fn identify(&self, evidence: Option<&Evidence>) -> Result<SystemId, Refusal> {
-        Ok(Authenticated::by(&self.callers, evidence)?.caller().id.clone())
+    /// `unauthenticated`, `token_invalid`.
+    pub fn identify(&self, evidence: &Evidence) -> Result<Arc<Caller>, Refusal> {
+        Ok(Arc::clone(self.authenticated(evidence)?.caller()))
     }
 
     /// Takes one from the limit of the system that the evidence is of, for a request that comes to nothing.
     ///
     /// # Errors
-    /// `unauthenticated`, `rate_limited`.
-    pub fn charge(&self, evidence: Option<&Evidence>) -> Result<(), Refusal> {
-        Authenticated::by(&self.callers, evidence)?.caller().limiter.take()?;
+    /// `unauthenticated`, `token_invalid`, `rate_limited`.
+    pub fn charge(&self, evidence: &Evidence) -> Result<(), Refusal> {
+        self.authenticated(evidence)?.caller().limiter.take()?;
         Ok(())
     }
 
     /// What the system that the evidence is of may see and call.
     ///
     /// # Errors
-    /// `unauthenticated`, `rate_limited`.
-    pub fn catalogue(&self, evidence: Option<&Evidence>) -> Result<Catalogue, Refusal> {
-        let caller = Authenticated::by(&self.callers, evidence)?;
+    /// `unauthenticated`, `token_invalid`, `rate_limited`.
+    pub fn catalogue(&self, evidence: &Evidence) -> Result<Catalogue, Refusal> {
+        let access = self.access.load();
+        let caller = Authenticated::by(&access.callers, evidence)?;
         caller.caller().limiter.take()?;
-        Ok(catalogue::of(&caller.caller().id, &self.grants, &self.entities, self.clock.today()))
+        Ok(catalogue::of(&caller.caller().id, &access.grants, &self.entities, self.clock.today()))
     }
 
     /// One exchange, through all stages.
     pub async fn exchange(&self, received: Received) -> Exchange {
-        let mut trail = Trail {
-            system: None,
-            is_known: self.has(&received.ask.target),
-            target: received.ask.target.clone(),
-            operation: received.ask.want.operation(),
-            update: None,
-            is_replayed: false,
-            limit: None,
-            timing: Timing::default(),
-        };
+        let mut trail = Trail::of(&received.ask, self.stores.ledger.is_some());
         let result = self.stages(received, &mut trail).await;
         Exchange { result, trail }
     }
 
     async fn stages(&self, received: Received, trail: &mut Trail) -> Result<Answer, Refusal> {
         let Received { exchange: id, evidence, traceparent, ask } = received;
-        let caller = Authenticated::by(&self.callers, evidence.as_deref())?;
+        let now = self.clock.now();
+        let permitted = self.permitted(&evidence, ask, now, trail)?;
+        let mut validated = Validated::of(permitted, &self.seal)?;
+        self.consent(&mut validated.permitted, now, id, traceparent.as_ref()).await?;
+        if validated.is_change() {
+            return submit::submit(self, validated, id, traceparent, trail).await;
+        }
+        deliver::deliver(validated, &self.seal, id, traceparent, trail).await
+    }
+
+    /// The stages that need nobody else: who is calling, within its limit, and what the grants permit.
+    fn permitted(
+        &self,
+        evidence: &Evidence,
+        mut ask: Ask,
+        now: jiff::Timestamp,
+        trail: &mut Trail,
+    ) -> Result<Permitted, Refusal> {
+        let access = self.access.load();
+        trail.about(&access, &ask);
+        let caller = Authenticated::by(&access.callers, evidence)?;
         trail.system = Some(caller.caller().id.clone());
+        trail.agency = Some(caller.caller().agency.clone());
+        let on_behalf = user(evidence, ask.user.take());
+        if let Ok((user, user_by)) = &on_behalf {
+            (trail.user, trail.user_by) = (user.clone(), *user_by);
+        }
         match caller.caller().limiter.take() {
             Ok(state) => trail.limit = Some(state),
             Err(exceeded) => {
@@ -312,13 +334,37 @@ impl Bus {
                 return Err(exceeded.into());
             }
         }
-        let permitted = self.grants.permit(&caller, ask, &self.entities, self.clock.today())?;
-        let validated = Validated::of(permitted, &self.seal)?;
-        if validated.is_change() {
-            let system = caller.caller().id.clone();
-            return submit::submit(self, validated, system, id, traceparent, trail).await;
+        on_behalf?;
+        Permitted::by(&access, &caller, evidence, ask, &self.entities, now)
+    }
+
+    /// Finds out whose consent is named, where what is released depends on one.
+    async fn consent(
+        &self,
+        permitted: &mut Permitted,
+        now: jiff::Timestamp,
+        exchange: ExchangeId,
+        traceparent: Option<&String>,
+    ) -> Result<(), Refusal> {
+        let Some(guard) = permitted.guard.as_mut().filter(|guard| guard.needs_consent()) else { return Ok(()) };
+        let access = self.access.load_full();
+        let consents = access.consents.as_ref();
+        let (Some(consents), Some(reference)) = (consents, &permitted.ask.consent) else {
+            return Err(Refusal::new(Code::ConsentInvalid).detail("the configuration names no consent registry"));
+        };
+        let registry = &permitted.ask.target.registry;
+        let need = Need { caller: &permitted.caller, purpose: permitted.ask.purpose.as_ref(), registry, now };
+        match consents.subject(&self.entities, reference, &need, exchange, traceparent.cloned()).await {
+            Ok(subject) => guard.consented(subject),
+            // Other grants may hold without it.
+            Err(refusal) if refusal.code == Code::ConsentInvalid && !guard.rests_on_consent() => {}
+            Err(refusal) => return Err(refusal),
         }
-        deliver::deliver(validated, &self.seal, id, traceparent, &mut trail.timing).await
+        Ok(())
+    }
+
+    fn authenticated(&self, evidence: &Evidence) -> Result<Authenticated, Refusal> {
+        Authenticated::by(&self.access.load().callers, evidence)
     }
 }
 

@@ -9,6 +9,7 @@ mod confirm;
 mod ending;
 mod held;
 mod prepare;
+mod recorded;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use attempt::Post;
+pub use recorded::Recorder;
 use held::{Held, Step};
 
 /// Delivers until told to stop, and then until what is under way has ended: what a registry was asked should be written

@@ -1,17 +1,23 @@
 //! A feed: what of the events one system may see, from its grants of `subscribe`.
 //!
-//! A feed is made once for a stream or a subscription and asked for every event, so that a grant that ends meanwhile
-//! ends for it too. What it leaves of an event is a list of fields; the contract cuts the event to them.
+//! A feed is made once for a stream or a subscription and asked for every event. It looks at the grants that are in force
+//! at that moment, so that one that ends or is withdrawn meanwhile ends for it too. What it leaves of an event is a list
+//! of fields; the contract cuts the event to them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-use rabita_model::{Code, EntityName, Event, FieldName, Operation, Purpose, Refusal, RegistryId, SystemId, Target};
+use arc_swap::ArcSwap;
+use rabita_ledger::entry::About;
+use rabita_model::{
+    AgencyId, BasisId, EntityName, Event, FieldName, Happened, Operation, Purpose, Refusal, RegistryId, Subject, SystemId, Target,
+};
+use rabita_sdk::mapping::Selection;
+use serde_json::{Map, Value};
 
 use crate::Clock;
-use crate::registry::{Entities, Entity};
-use crate::stage::{Granted, Grants};
+use crate::access::{Access, Granted, Holdings, Shape, Wish, refusal, unknown_agency};
+use crate::caller::Evidence;
+use crate::release::subject_in;
 
 /// Which events are asked for. What is not given does not narrow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,15 +28,32 @@ pub struct Interest {
 
 /// What of the events one system may see, for one purpose.
 pub struct Feed {
-    access: HashMap<Target, Vec<Access>>,
+    access: Arc<ArcSwap<Access>>,
     clock: Arc<dyn Clock>,
+    system: SystemId,
+    interest: Interest,
+    purpose: Option<Purpose>,
+    shown: Shown,
 }
 
-/// What one grant lets be seen of one entity.
-struct Access {
-    fields: Vec<FieldName>,
-    /// The last day on which it holds.
-    until: Option<Date>,
+/// What the ledger is told of an event that the feed shows.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The system that the feed is of, and its agency.
+    pub caller: (SystemId, AgencyId),
+    pub purpose: Option<Purpose>,
+    /// The legal basis of the purpose.
+    pub basis: Option<BasisId>,
+    pub about: About,
+    /// Whom the record is about, where the event tells it.
+    pub subjects: Vec<Subject>,
+}
+
+/// What was shown when the feed was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    is_signed: bool,
+    is_bound: bool,
 }
 
 impl Interest {
@@ -41,131 +64,132 @@ impl Interest {
 }
 
 impl Feed {
-    /// The feed of a system, where at least one grant of `subscribe` holds today for the purpose.
+    /// The feed of a system, where at least one grant of `subscribe` holds now for the purpose. Without evidence it is
+    /// one that was let in before: what a grant demands of the request was held against that one.
     ///
     /// # Errors
-    /// `not_permitted`, and, where only that is missing, `grant_expired`, `purpose_missing` or `purpose_not_permitted`.
+    /// `not_permitted`, and, where only that is missing, what [`Holdings::weigh`] would say.
     pub(crate) fn of(
-        (grants, entities): (&Grants, &Entities),
+        access: &Arc<ArcSwap<Access>>,
         clock: Arc<dyn Clock>,
         system: &SystemId,
         interest: &Interest,
         purpose: Option<&Purpose>,
+        evidence: Option<&Evidence>,
     ) -> Result<Self, Refusal> {
-        let today = clock.today();
-        let mut access: HashMap<Target, Vec<Access>> = HashMap::new();
-        let mut nearest = Code::NotPermitted;
-        for (target, granted) in grants.of(system).filter(|(target, _)| interest.is_in(target)) {
-            let Some((_, entity)) = entities.get(target) else { continue };
-            if !entity.manifest.offers(Operation::Subscribe) {
-                continue;
-            }
-            for grant in granted.iter().filter(|grant| grant.covers(Operation::Subscribe, None)) {
-                if grant.holds(today, purpose) {
-                    access.entry(target.clone()).or_default().push(Access::of(grant, entity));
-                } else {
-                    nearest = lacking(grant, today, purpose);
-                }
-            }
+        let is_bound = |evidence: &Evidence| evidence.token.as_ref().is_some_and(|token| token.is_bound);
+        let feed = Self {
+            access: Arc::clone(access),
+            clock,
+            system: system.clone(),
+            interest: interest.clone(),
+            purpose: purpose.cloned(),
+            shown: Shown {
+                is_signed: evidence.is_none_or(|evidence| evidence.is_signed),
+                is_bound: evidence.is_none_or(is_bound),
+            },
+        };
+        if feed.is_open() {
+            return Ok(feed);
         }
-        if access.is_empty() { Err(nearest.into()) } else { Ok(Self { access, clock }) }
+        let access = feed.access.load();
+        let offered: Vec<&Holdings> = feed.holdings(&access).collect();
+        Err(refusal(offered.iter().flat_map(|holdings| &holdings.grants), &feed.wish()))
     }
 
-    /// The fields of an event that the system may see at this moment; `None` where it may see nothing of it.
+    /// The fields of an event that the system may see at this moment; `None` where it may see nothing of it. A grant with
+    /// a row condition shows an event only where the event itself tells that the record is one of them.
     #[must_use]
     pub fn view(&self, event: &Event) -> Option<Vec<FieldName>> {
-        let today = self.clock.today();
-        let current = self.access.get(&event.target)?.iter().filter(|access| access.until.is_none_or(|until| today <= until));
-        let mut fields: Vec<FieldName> = Vec::new();
-        for field in current.flat_map(|access| &access.fields) {
-            if !fields.contains(field) {
-                fields.push(field.clone());
-            }
+        if !self.interest.is_in(&event.target) {
+            return None;
         }
-        (!fields.is_empty()).then_some(fields)
+        let access = self.access.load();
+        let holdings = access.grants.get(&self.system, &event.target)?;
+        let shape = &holdings.shape;
+        if !shape.manifest.offers(Operation::Subscribe) {
+            return None;
+        }
+        let wish = self.wish();
+        let holding = holdings.grants.iter().filter(|grant| grant.lack(&wish).is_none());
+        let attributes = || access.callers.get(&self.system).map(|caller| &caller.attributes);
+        let admitting = holding.filter(|grant| match (&grant.rows, attributes()) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(rows), Some(attributes)) => {
+                tells(shape, event, &rows.looks_at)
+                    && rows.condition.admits(&known(event), attributes, wish.today).unwrap_or(false)
+            }
+        });
+        let fields = admitting.fold(shape.none.clone(), |all, grant| all.or(&grant.selection));
+        // A binary value stands in no event.
+        let fields = fields.and(&shape.all);
+        (!fields.is_empty()).then(|| shape.names(&fields))
+    }
+
+    /// What the ledger is told of an event that it shows.
+    #[must_use]
+    pub fn account(&self, event: &Event) -> Account {
+        let access = self.access.load();
+        let shape = access.shapes.get(&event.target);
+        Account {
+            caller: (self.system.clone(), access.agency_of(&self.system)),
+            purpose: self.purpose.clone(),
+            basis: self.purpose.as_ref().and_then(|purpose| access.basis(purpose)).cloned(),
+            about: About {
+                target: event.target.clone(),
+                owner: shape.map_or_else(unknown_agency, |shape| shape.owner.clone()),
+                operation: Operation::Subscribe,
+                action: None,
+            },
+            subjects: shape.and_then(|shape| subject_in(shape, &known(event))).into_iter().collect(),
+        }
     }
 
     /// Whether any grant still holds: a feed that shows nothing any more is at its end.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let today = self.clock.today();
-        self.access.values().flatten().any(|access| access.until.is_none_or(|until| today <= until))
+        let access = self.access.load();
+        let wish = self.wish();
+        let holds = |grant: &Arc<Granted>| grant.lack(&wish).is_none();
+        self.holdings(&access).any(|holdings| holdings.grants.iter().any(holds))
     }
-}
 
-impl Access {
-    fn of(grant: &Granted, entity: &Entity) -> Self {
-        // A binary value stands in no event.
-        let fields = entity.mapping.selected(&grant.selection.and(&entity.all)).cloned().collect();
-        Self { fields, until: grant.until }
+    /// What the system holds of the entities of interest that offer their events.
+    fn holdings<'a>(&'a self, access: &'a Access) -> impl Iterator<Item = &'a Holdings> {
+        access.grants.of(&self.system).filter(|holdings| {
+            self.interest.is_in(&holdings.shape.target) && holdings.shape.manifest.offers(Operation::Subscribe)
+        })
     }
-}
 
-/// What a grant that does not hold lacks.
-fn lacking(grant: &Granted, today: Date, purpose: Option<&Purpose>) -> Code {
-    match purpose {
-        _ if grant.until.is_some_and(|until| until < today) => Code::GrantExpired,
-        None => Code::PurposeMissing,
-        Some(_) => Code::PurposeNotPermitted,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use jiff::Timestamp;
-    use rabita_model::{EventId, Happened, Version};
-    use serde_json::Map;
-    use uuid::Uuid;
-
-    use super::*;
-
-    /// A clock that is set by hand, in days since 1970.
-    struct Days(AtomicI64);
-
-    impl Clock for Days {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_second(self.0.load(Ordering::Relaxed) * 86_400).expect("a time")
+    fn wish(&self) -> Wish<'_> {
+        Wish {
+            operation: Operation::Subscribe,
+            action: None,
+            purpose: self.purpose.as_ref(),
+            // Nobody names a consent for what has not happened yet.
+            names_consent: false,
+            is_signed: self.shown.is_signed,
+            is_bound: self.shown.is_bound,
+            now: self.clock.now(),
+            today: self.clock.today(),
         }
     }
+}
 
-    fn event(entity: &str) -> Event {
-        let target = Target {
-            registry: RegistryId::new("people").expect("an id"),
-            version: Version::new("v1").expect("a version"),
-            entity: EntityName::new(entity).expect("a name"),
-        };
-        Event {
-            id: EventId::new(Uuid::nil()),
-            target,
-            happened: Happened::Changed,
-            at: Timestamp::UNIX_EPOCH,
-            key: Map::new(),
-            changed: Vec::new(),
-            record: Map::new(),
-            update: None,
-            traceparent: None,
-        }
+/// Whether an event tells what these fields are after it: they are of the key, or among what changed. That a field is not
+/// there counts only where something else is.
+fn tells(shape: &Shape, event: &Event, fields: &Selection) -> bool {
+    let mut told: Vec<FieldName> = shape.mapping.key_fields().cloned().collect();
+    if !event.record.is_empty() && !matches!(event.happened, Happened::Deleted | Happened::Acted(_)) {
+        told.extend_from_slice(&event.changed);
     }
+    shape.mapping.selected(fields).all(|field| told.iter().any(|told| told.covers(field)))
+}
 
-    #[test]
-    fn what_a_grant_shows_ends_with_its_last_day_and_the_feed_with_the_last_grant() {
-        let field = |name| FieldName::new(name).expect("a field");
-        let day = |number| Some(jiff::civil::date(1970, 1, number));
-        let access = vec![
-            Access { fields: vec![field("pin"), field("name.family")], until: day(1) },
-            Access { fields: vec![field("pin")], until: day(2) },
-        ];
-        let clock = Arc::new(Days(AtomicI64::new(0)));
-        let feed = Feed { access: HashMap::from([(event("persons").target, access)]), clock: Arc::clone(&clock) as _ };
-        assert_eq!(feed.view(&event("persons")), Some(vec![field("pin"), field("name.family")]));
-        assert_eq!(feed.view(&event("plots")), None);
-        clock.0.store(1, Ordering::Relaxed);
-        assert_eq!(feed.view(&event("persons")), Some(vec![field("pin")]));
-        assert!(feed.is_open());
-        clock.0.store(2, Ordering::Relaxed);
-        assert_eq!(feed.view(&event("persons")), None);
-        assert!(!feed.is_open());
-    }
+/// What an event tells of its record.
+fn known(event: &Event) -> Value {
+    let mut known: Map<String, Value> = event.key.clone();
+    rabita_model::update::merge_patch(&mut known, &event.record);
+    Value::Object(known)
 }

@@ -2,13 +2,15 @@
 //!
 //! [`Bus::exchange`] reads as the list of stages; each stage takes what the one before it made, and only that stage can
 //! make it: [`stage::Authenticated`], [`stage::Permitted`], [`stage::Validated`]. Behind them stand a [`registry`] for
-//! each manifest, with its connector, bulkhead, breaker, memory and flights.
+//! each manifest, with its connector, bulkhead, breaker, memory and flights. Who may do what is compiled into [`access`],
+//! which is swapped whole; what of a fetched record a caller may see is decided in [`release`].
 //!
 //! A change leaves them for the journal ([`bus::Submitted`]), out of which [`delivery`] brings it to its registry.
 //!
-//! Knows the sdk, the configuration and the journal's interface; no connector kind, no journal engine, no HTTP, no
-//! environment. The time comes from a [`Clock`].
+//! Knows the sdk, the configuration, the journal's interface and the ledger's facts; no connector kind, no journal engine,
+//! no HTTP, no environment. The time comes from a [`Clock`].
 
+pub mod access;
 pub mod bus;
 pub mod delivery;
 pub mod stage;
@@ -16,6 +18,7 @@ pub mod stage;
 pub mod breaker;
 pub mod caller;
 pub mod changing;
+pub mod consent;
 pub mod detect;
 pub mod feed;
 pub mod flight;
@@ -23,14 +26,18 @@ pub mod health;
 pub mod limit;
 pub mod memory;
 pub mod registry;
+pub mod release;
 pub mod seal;
 pub mod update;
 pub mod whole;
 
-pub use bus::{Answer, Body, Bus, Exchange, Received, Timing, Trail};
-pub use caller::Evidence;
+pub use access::Access;
+pub use bus::{Answer, Body, Bus, Exchange, Received, Stores, SwapError, Timing, Trail};
+pub use caller::{Caller, Certificate, Evidence, Token};
+pub use delivery::Recorder;
 pub use health::Health;
 pub use limit::LimitState;
+pub use stage::user;
 
 /// What time it is. Only the binary reads the wall clock.
 pub trait Clock: Send + Sync {

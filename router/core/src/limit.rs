@@ -38,6 +38,7 @@ impl From<Exceeded> for Refusal {
 pub(crate) struct Limiter {
     name: &'static str,
     quota: u32,
+    burst: u32,
     limiter: RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>,
 }
 
@@ -47,7 +48,12 @@ impl Limiter {
         let rate = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
         let burst = burst.and_then(NonZeroU32::new).unwrap_or(rate);
         let quota = Quota::per_second(rate).allow_burst(burst);
-        Self { name, quota: rate.get(), limiter: RateLimiter::direct(quota).with_middleware() }
+        Self { name, quota: rate.get(), burst: burst.get(), limiter: RateLimiter::direct(quota).with_middleware() }
+    }
+
+    /// Whether another is for as many.
+    pub const fn is_alike(&self, other: &Self) -> bool {
+        self.quota == other.quota && self.burst == other.burst
     }
 
     /// Takes one from the limit.

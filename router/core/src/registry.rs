@@ -84,6 +84,8 @@ pub(crate) struct Projection {
     pub wanted: Wanted,
     /// The fields, in the form that schemas take.
     pub selected: SelectedFields,
+    /// The fields' names, in the order of the manifest.
+    pub names: Arc<[FieldName]>,
 }
 
 /// What is asked of an entity: the same question has the same answer.
@@ -104,6 +106,8 @@ pub(crate) struct Fetched {
     pub version: Option<Legacy>,
     /// Faults that `observe` let through.
     pub observed: usize,
+    /// The names of the fields that were fetched.
+    pub names: Arc<[FieldName]>,
 }
 
 /// What a flight came to, and how long the registry took.
@@ -183,10 +187,7 @@ impl Registry {
         call: &Call,
         ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<(T, OwnedSemaphorePermit), Refusal> {
-        self.try_deliver(call, ask).await.map_err(|undelivered| match undelivered {
-            Undelivered::Held(refusal) => refusal,
-            Undelivered::Failed(failure) => refusal(failure),
-        })
+        self.try_deliver(call, ask).await.map_err(told)
     }
 
     /// Makes a call within what the registry can bear: its hours, its rate, its breaker, its bulkhead and the deadline.
@@ -287,7 +288,8 @@ impl Entity {
             if let Some(version) = self.changing.version.as_ref().filter(|version| !wanted.sources.contains(version)) {
                 wanted.sources.push(version.clone());
             }
-            let made = Arc::new(Projection { wanted, selected: self.selected(selection) });
+            let names = self.mapping.selected(selection).cloned().collect();
+            let made = Arc::new(Projection { wanted, selected: self.selected(selection), names });
             let mut projections = self.projections.write().unwrap_or_else(PoisonError::into_inner);
             // Callers name fields as they like, so there is no end to the selections.
             if projections.len() >= PROJECTIONS_MAX {
@@ -325,6 +327,14 @@ impl Entity {
 
 /// Selections whose projections are kept, for one entity.
 const PROJECTIONS_MAX: usize = 256;
+
+/// What callers are told of a call that brought nothing.
+pub(crate) fn told(undelivered: Undelivered) -> Refusal {
+    match undelivered {
+        Undelivered::Held(refusal) => refusal,
+        Undelivered::Failed(failure) => refusal(failure),
+    }
+}
 
 /// What callers are told of a connector's failure.
 pub(crate) fn refusal(failure: Failure) -> Refusal {

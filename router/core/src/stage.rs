@@ -5,5 +5,6 @@ mod authorise;
 mod validate;
 
 pub(crate) use authenticate::Authenticated;
-pub(crate) use authorise::{Granted, Grants, Permitted};
+pub use authenticate::user;
+pub(crate) use authorise::Permitted;
 pub(crate) use validate::{Asked, Draft, Validated, set};

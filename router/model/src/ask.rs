@@ -23,6 +23,8 @@ pub struct Ask {
     pub user: Option<String>,
     /// The case or application this belongs to, as the caller names it.
     pub case: Option<String>,
+    /// The person's consent, by the reference that the consent registry knows it by.
+    pub consent: Option<String>,
     /// Whether identifiers or filter values stood in the URL.
     pub in_url: bool,
 }

@@ -13,6 +13,19 @@ use crate::{ActionName, AgencyId, Comparison, EntityName, FieldName, Operation, 
 pub struct Catalogue {
     pub system: SystemId,
     pub entities: Vec<Entry>,
+    /// What of the ledger it may ask.
+    pub transparency: Transparency,
+}
+
+/// What of the ledger one system may ask, beside what every system may.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Transparency {
+    /// The purposes of which one has to be given to ask who used a person's data; empty where it may not ask.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<Purpose>,
+    /// The agencies of whose registries it may ask who used them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agencies: Vec<AgencyId>,
 }
 
 /// An entity as one system may see it.

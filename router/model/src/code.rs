@@ -72,11 +72,18 @@ macro_rules! codes {
 codes! {
     MalformedRequest "malformed_request" Caller Never "The request cannot be read.";
     Unauthenticated "unauthenticated" Caller Never "The bus does not know who is calling.";
+    TokenInvalid "token_invalid" Caller Never "The access token is not one that the bus accepts.";
+    SignatureMissing "signature_missing" Caller Never "The grant asks for a signed request.";
+    SignatureInvalid "signature_invalid" Caller Never "The request's signature does not hold, or was used before.";
     NotPermitted "not_permitted" Caller Never "No grant permits this.";
     FieldNotPermitted "field_not_permitted" Caller Never "The grant does not cover a field that was asked for.";
     PurposeMissing "purpose_missing" Caller Never "The grant asks for a purpose and none was given.";
     PurposeNotPermitted "purpose_not_permitted" Caller Never "The grant does not hold for this purpose.";
     GrantExpired "grant_expired" Caller Never "The grant that permitted this has ended.";
+    OutsideHours "outside_hours" Caller After "The grant does not hold at this hour.";
+    BindingMissing "binding_missing" Caller Never "The grant asks for an access token that is bound to a client certificate.";
+    ConsentMissing "consent_missing" Caller Never "The grant asks for the person's consent and none was named.";
+    ConsentInvalid "consent_invalid" Caller Never "The consent that was named does not cover this.";
     RouteAbsent "route_absent" Caller Never "The bus serves nothing at this path.";
     MethodNotAllowed "method_not_allowed" Caller Never "This path does not take this method.";
     IdentifierInUrl "identifier_in_url" Caller Never "This entity takes identifiers in a body only: use POST .../query or POST .../change.";
@@ -103,6 +110,8 @@ codes! {
     UpdateDiscarded "update_discarded" Bus Never "An operator discarded the change.";
     OutcomeUnknown "outcome_unknown" Registry Never "It is unknown whether the registry applied the change.";
     SubscriptionAbsent "subscription_absent" Caller Never "The bus knows no such subscription of this system.";
+    LedgerEntryAbsent "ledger_entry_absent" Caller Never "The ledger has no such entry, tile or tree.";
+    LedgerUnavailable "ledger_unavailable" Bus After "The bus cannot write its ledger, so it answers with no data.";
     JournalUnavailable "journal_unavailable" Bus After "The bus can take no changes at the moment.";
     BusOverloaded "bus_overloaded" Bus After "The bus has as many requests under way as it takes.";
     BusStopping "bus_stopping" Bus Safe "The bus is stopping.";

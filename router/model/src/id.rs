@@ -98,6 +98,14 @@ name!(
     Purpose, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
 );
 name!(
+    /// A law or other act on which purposes rest, such as `civil-status-act-12`.
+    BasisId, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
+);
+name!(
+    /// A group of systems that grants can name together.
+    GroupId, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
+);
+name!(
     /// An entity of a contract, such as `persons`.
     EntityName, "^[a-z][a-z0-9_-]{0,63}$", "lower-case letters, digits, `_` and `-`, beginning with a letter, at most 64", is_entity
 );

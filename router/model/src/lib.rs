@@ -15,6 +15,7 @@ pub mod id;
 pub mod likely;
 pub mod operation;
 pub mod refusal;
+pub mod subject;
 pub mod update;
 
 pub use ask::{Ask, Comparison, Filter, IfMatch, Submission, Target, Wait, Want};
@@ -22,9 +23,10 @@ pub use code::{Blame, Code, Retry};
 pub use event::{Event, Happened};
 pub use fault::Fault;
 pub use id::{
-    ActionName, AgencyId, BadId, EntityName, EventId, ExchangeId, FieldName, Purpose, RegistryId, SubscriptionId, SystemId,
-    UpdateId, Version,
+    ActionName, AgencyId, BadId, BasisId, EntityName, EventId, ExchangeId, FieldName, GroupId, Purpose, RegistryId,
+    SubscriptionId, SystemId, UpdateId, Version,
 };
 pub use operation::Operation;
 pub use refusal::Refusal;
+pub use subject::Subject;
 pub use update::{Change, Conclusion, Entry, Outcome, Payload, Progress, State, Trouble, Update};

@@ -16,6 +16,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// For the operator's log only. Holds no payload either.
     pub detail: Option<String>,
+    /// What is missing, for the caller, in one sentence that tells nothing that the caller may not know.
+    pub explanation: Option<String>,
     /// A reason that the registry gave for callers, such as a fault code that its manifest declares public.
     pub reason: Option<String>,
 }
@@ -24,19 +26,26 @@ impl Refusal {
     /// A refusal without faults.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, faults: Vec::new(), retry_after: None, detail: None, reason: None }
+        Self { code, faults: Vec::new(), retry_after: None, detail: None, explanation: None, reason: None }
     }
 
     /// A refusal with all that is wrong.
     #[must_use]
     pub const fn with_faults(code: Code, faults: Vec<Fault>) -> Self {
-        Self { code, faults, retry_after: None, detail: None, reason: None }
+        Self { code, faults, retry_after: None, detail: None, explanation: None, reason: None }
     }
 
     /// Adds a word for the operator.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Says to the caller in one sentence what is missing.
+    #[must_use]
+    pub fn explained(mut self, explanation: impl Into<String>) -> Self {
+        self.explanation = Some(explanation.into());
         self
     }
 

@@ -4,6 +4,8 @@ mod check;
 mod connector_test;
 mod demo;
 mod explain;
+mod grants;
+mod ledger;
 mod output;
 mod schema;
 mod serve;
@@ -55,6 +57,16 @@ enum Command {
         #[command(subcommand)]
         command: updates::UpdatesCommand,
     },
+    /// Check a ledger, prove what it holds, witness it, and forget whom it is about.
+    Ledger {
+        #[command(subcommand)]
+        command: ledger::LedgerCommand,
+    },
+    /// See which grants decide a request, and who can see a field, in a configuration directory.
+    Grants {
+        #[command(subcommand)]
+        command: grants::GrantsCommand,
+    },
     /// Explain an error code, or list all of them.
     Explain {
         /// The code, as in a problem's `code`.
@@ -96,6 +108,8 @@ pub fn run() -> ExitCode {
         Command::Connector { command: ConnectorCommand::Test(arguments) } => connector_test::run(&arguments),
         Command::Try(arguments) => try_call::run(&arguments),
         Command::Updates { command } => updates::run(&command),
+        Command::Ledger { command } => ledger::run(&command),
+        Command::Grants { command } => grants::run(&command),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Schema { document, out } => schema::run(document.as_deref(), out.as_deref()),

@@ -5,15 +5,26 @@ mod binary;
 mod events;
 mod evidence;
 mod exchange;
+pub(crate) mod grants_desk;
 pub mod journal;
 mod journal_meters;
+pub(crate) mod ledger_desk;
+pub mod ledger_exchange;
+pub mod ledger_open;
+mod ledger_reads;
 mod listener;
 mod log;
 mod meters;
 mod operators;
+mod recording;
+mod reload;
+mod signed;
 mod subscriptions;
 pub mod telemetry;
 mod tls;
+mod tokens;
+mod transparency;
+mod trust;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -22,9 +33,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rabita_config::Country;
-use rabita_core::Bus;
 use rabita_core::bus::BusError;
+use rabita_core::{Bus, Recorder, Stores};
 use rabita_journal::Journal;
+use rabita_ledger::Ledger;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -33,9 +45,14 @@ use tokio_util::sync::CancellationToken;
 use crate::machine::{MachineSecrets, WallClock, new_exchange};
 use exchange::Exchanges;
 use meters::Meters;
+use ledger_desk::LedgerDesk;
+use ledger_open::LedgerOpenError;
 use operators::Operators;
+use recording::Recording;
+use reload::Watch;
 use subscriptions::Subscriptions;
 use telemetry::Tracing;
+use trust::Trust;
 
 /// A running node.
 pub struct Node {
@@ -45,6 +62,7 @@ pub struct Node {
     pub admin: SocketAddr,
     bus: Arc<Bus>,
     journal: Option<Arc<dyn Journal>>,
+    ledger: Option<Arc<Ledger>>,
     stopping: watch::Sender<bool>,
     exchanges: Arc<Exchanges>,
     listeners: JoinSet<()>,
@@ -69,6 +87,16 @@ pub enum StartError {
     Tls(#[from] tls::TlsError),
     #[error(transparent)]
     Journal(#[from] journal::JournalOpenError),
+    #[error(transparent)]
+    Ledger(#[from] Box<LedgerOpenError>),
+    #[error("a witness of the ledger cannot be used: {0}")]
+    Witness(String),
+    #[error(transparent)]
+    Signing(#[from] signed::SigningError),
+    #[error("access tokens cannot be verified: {0}")]
+    Tokens(#[from] rabita_identity::OpenError),
+    #[error(transparent)]
+    Configuration(#[from] reload::ReloadError),
     #[error("the exporter of traces cannot be made: {0}")]
     Traces(String),
     #[error("webhooks cannot be sent: {0}")]
@@ -94,11 +122,17 @@ impl Node {
         let metrics = telemetry::metrics();
         let tracing = Tracing::open(country.node.telemetry.traces.as_ref()).map_err(StartError::Traces)?;
         let journal = journal::open(country, &secrets)?;
-        let bus = Arc::new(Bus::open(country, &secrets, Arc::new(WallClock), new_exchange, journal.clone()).await?);
+        let trust = Trust::open(country, &secrets)?;
+        let ledger = trust.ledger();
+        let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
+        let stores = Stores { journal: journal.clone(), ledger: recorder };
+        let bus = Arc::new(Bus::open(country, &secrets, Arc::new(WallClock), new_exchange, stores).await?);
+        // Before anybody is answered: what is in force is the ledger's first word.
+        let watch = Watch::open(country, ledger.clone(), trust.parts(&bus)).await?;
 
         let (stopping, stops) = watch::channel(false);
         let limits = &country.node.limits;
-        let subscriptions = journal.as_ref().map(|journal| Subscriptions::open(&bus, journal, country, stops.clone()));
+        let subscriptions = journal.as_ref().map(|journal| Subscriptions::open(&bus, journal, country, stops.clone(), ledger.clone()));
         let (subscriptions, webhooks) = subscriptions.transpose()?.unzip();
         let exchanges = Arc::new(Exchanges {
             bus: Arc::clone(&bus),
@@ -109,6 +143,10 @@ impl Node {
             meters: Meters::default(),
             tracing,
             subscriptions,
+            tokens: Arc::clone(&trust.tokens),
+            recording: Recording::new(ledger.clone(), Arc::clone(&trust.signatures)),
+            ledger_reads: trust.kept.as_ref().map(|kept| kept.reads.clone()),
+            transparency: Arc::clone(&trust.transparency),
         });
         let connections = Arc::new(Semaphore::new(limits.connections));
         let head_timeout = Duration::from_millis(limits.head_timeout_ms);
@@ -116,13 +154,12 @@ impl Node {
 
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::new();
-        for configured in &country.node.listeners {
-            let tls = tls::server(&country.directory, &configured.tls)?;
+        for (at, configured) in country.node.listeners.iter().enumerate() {
             let (socket, address) = bind(configured.address).await?;
             addresses.push(address);
             let listener = listener::Listener {
                 socket,
-                tls,
+                transport: trust.transports.of(at),
                 connections: Arc::clone(&connections),
                 exchanges: Arc::clone(&exchanges),
                 head_timeout,
@@ -131,12 +168,22 @@ impl Node {
         }
         let (socket, admin) = bind(country.node.admin.address).await?;
         let mut operators = JoinSet::new();
-        let desk = admin::Desk { exchanges: Arc::clone(&exchanges), metrics, operators: Operators::new(journal.clone()) };
+        let desk = admin::Desk {
+            exchanges: Arc::clone(&exchanges),
+            metrics,
+            operators: Operators::new(journal.clone()),
+            ledger: trust.kept.as_ref().map(|kept| LedgerDesk::new(Arc::clone(&kept.ledger), &kept.directory)),
+            configuration: watch.status(),
+        };
+        operators.spawn(watch.run(stops.clone()));
         operators.spawn(admin::run(socket, desk));
         let watches = bus.watch();
         let mut events = bus.detect();
         if let Some(webhooks) = webhooks {
             events.spawn(webhooks.run());
+        }
+        if let Some(exchange) = trust.exchange(country, journal.as_ref()) {
+            events.spawn(exchange.run());
         }
         if let Some(journal) = &journal {
             operators.spawn(journal_meters::run(Arc::clone(journal)));
@@ -148,6 +195,7 @@ impl Node {
             admin,
             bus,
             journal,
+            ledger,
             stopping,
             exchanges,
             listeners,
@@ -175,6 +223,9 @@ impl Node {
         self.bus.close().await;
         if let Some(journal) = &self.journal {
             journal.close().await;
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.close().await;
         }
         self.exchanges.tracing.flush().await;
         drained.is_ok()

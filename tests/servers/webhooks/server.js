@@ -5,7 +5,7 @@
 //
 //   POST /hook       a webhook
 //   POST /control    { secret?, status?, retry_after? }: what it verifies with and answers from now on
-//   GET  /received   [ { id, at, verified, type, answered, body } ], in the order of arrival
+//   GET  /received   [ { id, exchange, at, verified, type, answered, body } ], in the order of arrival
 
 'use strict';
 
@@ -32,6 +32,7 @@ function hook(request, body, response) {
   const headers = request.headers;
   received.push({
     id: headers['webhook-id'],
+    exchange: headers['rabita-exchange'],
     at: Date.now(),
     verified: verified(body, headers),
     type: headers['content-type'],

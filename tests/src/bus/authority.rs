@@ -2,9 +2,10 @@
 
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use jiff::ToSpan;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, RevocationReason, RevokedCertParams, SerialNumber,
@@ -15,6 +16,14 @@ macro_rules! day {
     ($distance:expr) => {{
         let (year, month, day) = date($distance);
         rcgen::date_time_ymd(year, month, day)
+    }};
+}
+
+/// The moment so many seconds from now.
+macro_rules! second {
+    ($distance:expr) => {{
+        let since_1970 = u64::try_from(Timestamp::now().as_second() + $distance).expect("a moment after 1970");
+        rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(since_1970)
     }};
 }
 
@@ -31,8 +40,11 @@ pub struct Identity {
 /// All certificates of the tests, made once for the process.
 #[derive(Debug)]
 pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
     /// The authority's own certificate.
     pub certificate: String,
+    /// The authority's own key.
+    pub key: String,
     pub server: Identity,
     pub portal: Identity,
     pub mobile: Identity,
@@ -76,22 +88,9 @@ impl Authority {
         let (other, _) = authority("Another authority");
         let client = |name: &str| leaf(&issuer, &[&format!("{name}.systems.example")], name, Validity::Current, 1);
         let portal = ["portal.systems.example"];
-        let revoked = RevokedCertParams {
-            serial_number: SerialNumber::from(REVOKED),
-            revocation_time: day!(-1),
-            reason_code: Some(RevocationReason::KeyCompromise),
-            invalidity_date: None,
-        };
-        let list = CertificateRevocationListParams {
-            this_update: day!(-1),
-            next_update: day!(30),
-            crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
-            revoked_certs: vec![revoked],
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
         Self {
             certificate,
+            key: issuer.key().serialize_pem(),
             server: leaf(&issuer, &["localhost", "127.0.0.1"], "localhost", Validity::Current, 2),
             portal: client("portal"),
             mobile: client("mobile"),
@@ -100,9 +99,32 @@ impl Authority {
             expired: leaf(&issuer, &portal, "portal", Validity::Over, 3),
             revoked: leaf(&issuer, &portal, "portal", Validity::Current, REVOKED),
             forged: leaf(&other, &portal, "portal", Validity::Current, 4),
-            revocations: list.signed_by(&issuer).and_then(|list| list.pem()).expect("a list can be signed"),
+            revocations: revocations(&issuer, &[REVOKED], 30 * 86_400),
+            issuer,
         }
     }
+
+    /// A certificate of the portal, with something about it changed.
+    ///
+    /// # Panics
+    /// When there is no such certificate.
+    #[must_use]
+    pub fn portal_but(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let mut params = params(&["portal.systems.example"], "portal");
+        change(&mut params);
+        signed(&self.issuer, params)
+    }
+
+    /// The list of what the authority took back, when it holds these serial numbers and is current so long from now.
+    #[must_use]
+    pub fn taken_back(&self, serials: &[u64], seconds: i64) -> String {
+        revocations(&self.issuer, serials, seconds)
+    }
+}
+
+/// Gives a certificate this time to hold, in seconds from now.
+pub fn holds_within(params: &mut CertificateParams, from: i64, until: i64) {
+    (params.not_before, params.not_after) = (second!(from), second!(until));
 }
 
 enum Validity {
@@ -122,20 +144,49 @@ fn authority(name: &str) -> (Issuer<'static, KeyPair>, String) {
 }
 
 fn leaf(issuer: &Issuer<'_, KeyPair>, names: &[&str], common_name: &str, validity: Validity, serial: u64) -> Identity {
+    let mut params = params(names, common_name);
+    if let Validity::Over = validity {
+        (params.not_before, params.not_after) = (day!(-100), day!(-2));
+    }
+    params.serial_number = Some(SerialNumber::from(serial));
+    signed(issuer, params)
+}
+
+/// What a certificate of the tests says, unless something else is wanted of it.
+fn params(names: &[&str], common_name: &str) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).expect("names are names");
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
-    (params.not_before, params.not_after) = match validity {
-        Validity::Current => (day!(-1), day!(100)),
-        Validity::Over => (day!(-100), day!(-2)),
-    };
-    params.serial_number = Some(SerialNumber::from(serial));
+    (params.not_before, params.not_after) = (day!(-1), day!(100));
+    params
+}
+
+fn signed(issuer: &Issuer<'_, KeyPair>, params: CertificateParams) -> Identity {
     let key = key();
     let certificate = params.signed_by(&key, issuer).expect("the authority can sign").pem();
     Identity { certificate, key: key.serialize_pem() }
+}
+
+/// The list that takes these back and is current for so many seconds from now.
+fn revocations(issuer: &Issuer<'_, KeyPair>, serials: &[u64], seconds: i64) -> String {
+    let taken_back = |serial: &u64| RevokedCertParams {
+        serial_number: SerialNumber::from(*serial),
+        revocation_time: day!(-1),
+        reason_code: Some(RevocationReason::KeyCompromise),
+        invalidity_date: None,
+    };
+    let list = CertificateRevocationListParams {
+        this_update: day!(-2),
+        next_update: second!(seconds),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(taken_back).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    list.signed_by(issuer).and_then(|list| list.pem()).expect("a list can be signed")
 }
 
 fn key() -> KeyPair {

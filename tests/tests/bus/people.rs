@@ -138,7 +138,8 @@ impl Stream {
         while self.more().await {}
     }
 
-    async fn more(&mut self) -> bool {
+    /// Takes what comes next; `false` where the stream has ended.
+    pub(crate) async fn more(&mut self) -> bool {
         let chunk = tokio::time::timeout(LONG, self.answer.chunk()).await.expect("something within the time");
         let Some(chunk) = chunk.expect("a stream that is whole") else { return false };
         self.text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
@@ -215,6 +216,7 @@ contract:
               given: { title: Given name, type: string, minLength: 1 }
           income: { title: Income, type: integer, minimum: 0 }
       key: pin
+      subject: pin
       version: rev
       from: { table: people, bump: increment }
       fields: { pin: pin, name.family: family, name.given: given, income: income }

@@ -7,7 +7,7 @@ use rabita_tests::real::workspace;
 use serde_json::Value;
 
 /// What each crate may use of the workspace, in production. A crate that is not here is told.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("sdk", &["model"]),
@@ -17,12 +17,22 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("rest", &["model", "sdk", "http"]),
     ("soap", &["model", "sdk", "http"]),
     ("battery", &["model", "sdk"]),
-    ("config", &["model", "schemas", "sdk"]),
+    ("keys", &[]),
+    ("ledger", &["model", "keys"]),
+    ("identity", &["model"]),
+    // Knows keys to tell of one that cannot be used.
+    ("config", &["model", "schemas", "sdk", "keys"]),
     ("journal", &["model"]),
     // Makes what the bus finds, as an agency would: it knows no crate of the bus.
     ("demo", &[]),
-    ("core", &["model", "schemas", "sdk", "config", "journal"]),
-    ("server", &["model", "contract", "config", "core", "demo", "journal", "sdk", "http", "sql", "rest", "soap"]),
+    ("core", &["model", "schemas", "sdk", "config", "journal", "ledger"]),
+    (
+        "server",
+        &[
+            "model", "contract", "config", "core", "demo", "identity", "journal", "keys", "ledger", "sdk", "http", "sql", "rest",
+            "soap",
+        ],
+    ),
     ("tests", &["battery", "journal", "config", "demo", "journal", "model", "sdk", "server"]),
 ];
 

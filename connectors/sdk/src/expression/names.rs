@@ -73,26 +73,49 @@ const FUNCTIONS: [&str; 54] = [
 /// The types that can be named, as in `type(x) == string`.
 const TYPES: [&str; 9] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint"];
 
-/// Checks every name, and answers the members of the variable that are named.
-pub(super) fn check(expression: &IdedExpr, variable: &str) -> Result<Vec<String>, Finding> {
-    let mut names = Names { variable, loops: Vec::new(), members: Vec::new(), depth: 0 };
+/// What an expression can name besides the functions that all have.
+#[derive(Clone, Copy)]
+pub(crate) struct Vocabulary<'v> {
+    pub(crate) variables: &'v [&'static str],
+    /// Functions of its own, whose arguments are dates.
+    pub(crate) dates: &'v [&'static str],
+}
+
+/// What an expression names, each once and in the order of the text.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    /// Each path from a variable: `[legacy, SOYAD]` of `legacy.SOYAD` and `legacy["SOYAD"]`.
+    pub(crate) paths: Vec<Vec<String>>,
+    /// Those of the paths that functions of dates take.
+    pub(crate) dates: Vec<Vec<String>>,
+}
+
+/// Checks every name, and answers what is named.
+pub(crate) fn check(expression: &IdedExpr, vocabulary: Vocabulary<'_>) -> Result<Named, Finding> {
+    let mut names = Names { vocabulary, loops: Vec::new(), named: Named::default(), depth: 0 };
     names.visit(expression)?;
-    Ok(names.members)
+    Ok(names.named)
 }
 
 struct Names<'e> {
-    variable: &'e str,
+    vocabulary: Vocabulary<'e>,
     /// The variables of the loops around.
     loops: Vec<&'e str>,
-    members: Vec<String>,
+    named: Named,
     depth: usize,
 }
 
 impl<'e> Names<'e> {
     fn visit(&mut self, expression: &'e IdedExpr) -> Result<(), Finding> {
-        if self.depth == DEEPEST {
+        let path = self.path(expression);
+        let deep = path.as_ref().map_or(1, Vec::len);
+        if self.depth + deep > DEEPEST {
             let message = format!("an expression is at most {DEEPEST} operations deep; a list and `join` take more parts");
             return Err(Finding::new("", message));
+        }
+        if let Some(path) = path {
+            note(&mut self.named.paths, path);
+            return Ok(());
         }
         self.depth += 1;
         self.visit_parts(expression)?;
@@ -104,17 +127,11 @@ impl<'e> Names<'e> {
         match &expression.expr {
             Expr::Unspecified | Expr::Literal(_) => Ok(()),
             Expr::Ident(name) => self.name(name),
-            Expr::Select(select) => {
-                self.member(&select.operand, &select.field);
-                self.visit(&select.operand)
-            }
+            Expr::Select(select) => self.visit(&select.operand),
             Expr::Call(call) => {
                 self.function(&call.func_name)?;
-                if let (None, [operand, index]) = (&call.target, call.args.as_slice())
-                    && let Expr::Literal(LiteralValue::String(field)) = &index.expr
-                    && call.func_name.starts_with("_[")
-                {
-                    self.member(operand, field.inner());
+                if self.vocabulary.dates.contains(&call.func_name.as_str()) {
+                    self.dates(&call.func_name, &call.args)?;
                 }
                 call.target.iter().try_for_each(|target| self.visit(target))?;
                 call.args.iter().try_for_each(|argument| self.visit(argument))
@@ -150,28 +167,69 @@ impl<'e> Names<'e> {
     }
 
     fn name(&self, name: &str) -> Result<(), Finding> {
-        if name == self.variable || name.starts_with('@') || self.loops.contains(&name) || TYPES.contains(&name) {
+        if name.starts_with('@') || self.loops.contains(&name) || TYPES.contains(&name) {
             return Ok(());
         }
-        let mut finding = Finding::new("", format!("there is no `{name}` here; there is `{}`", self.variable));
-        finding.instead = likely(name, self.loops.iter().copied().chain([self.variable])).map(str::to_owned);
+        let variables = self.vocabulary.variables;
+        let there = variables.iter().map(|variable| format!("`{variable}`")).collect::<Vec<_>>().join(", ");
+        let mut finding = Finding::new("", format!("there is no `{name}` here; there is {there}"));
+        finding.instead = likely(name, self.loops.iter().chain(variables).copied()).map(str::to_owned);
         Err(finding)
     }
 
     fn function(&self, name: &str) -> Result<(), Finding> {
         // Operators have names that no one can write.
-        if !name.starts_with(|char: char| char.is_ascii_alphabetic()) || FUNCTIONS.contains(&name) {
+        let dates = self.vocabulary.dates;
+        if !name.starts_with(|char: char| char.is_ascii_alphabetic()) || FUNCTIONS.contains(&name) || dates.contains(&name) {
             return Ok(());
         }
         let mut finding = Finding::new("", format!("there is no function `{name}`"));
-        finding.instead = likely(name, FUNCTIONS).map(str::to_owned);
+        finding.instead = likely(name, FUNCTIONS.iter().chain(dates).copied()).map(str::to_owned);
         Err(finding)
     }
 
-    fn member(&mut self, operand: &IdedExpr, field: &str) {
-        let is_variable = matches!(&operand.expr, Expr::Ident(name) if name == self.variable);
-        if is_variable && !self.members.iter().any(|member| member == field) {
-            self.members.push(field.to_owned());
+    /// What a function of dates takes must be known before it is called: a path or a text.
+    fn dates(&mut self, function: &str, arguments: &'e [IdedExpr]) -> Result<(), Finding> {
+        for argument in arguments {
+            match self.path(argument) {
+                Some(path) => note(&mut self.named.dates, path),
+                None if matches!(&argument.expr, Expr::Literal(LiteralValue::String(_))) => {}
+                None => return Err(Finding::new("", format!("`{function}` takes fields of `record`, `today` and texts"))),
+            }
         }
+        Ok(())
+    }
+
+    /// The path from a variable to a member, where this is nothing but that.
+    fn path(&self, expression: &IdedExpr) -> Option<Vec<String>> {
+        let mut members = Vec::new();
+        let mut place = expression;
+        loop {
+            match &place.expr {
+                Expr::Ident(name) => {
+                    let is_variable = self.vocabulary.variables.contains(&name.as_str()) && !self.loops.contains(&name.as_str());
+                    members.push(name.clone());
+                    members.reverse();
+                    return is_variable.then_some(members);
+                }
+                Expr::Select(select) => {
+                    members.push(select.field.clone());
+                    place = &select.operand;
+                }
+                Expr::Call(call) if call.target.is_none() && call.func_name.starts_with("_[") => {
+                    let [operand, index] = call.args.as_slice() else { return None };
+                    let Expr::Literal(LiteralValue::String(field)) = &index.expr else { return None };
+                    members.push(field.inner().to_owned());
+                    place = operand;
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+fn note(paths: &mut Vec<Vec<String>>, path: Vec<String>) {
+    if !paths.contains(&path) {
+        paths.push(path);
     }
 }

@@ -139,13 +139,23 @@ pub struct Window {
 
 impl Window {
     /// When the window that a time lies in ends.
-    fn end_at(&self, now: Timestamp) -> Option<Timestamp> {
+    #[must_use]
+    pub fn end_at(&self, now: Timestamp) -> Option<Timestamp> {
         let today = now.to_zoned_datetime(self.zone.0.clone()).date();
         // One that began yesterday may reach into today.
         [today.yesterday().ok(), Some(today)].into_iter().flatten().find_map(|day| {
             let (begin, end) = self.on(day)?;
             (begin <= now && now < end).then_some(end)
         })
+    }
+
+    /// When the first window after a time begins.
+    #[must_use]
+    pub fn begin_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned_datetime(self.zone.0.clone()).date();
+        // Each day of the week comes within a week, today's again after it.
+        let days = (0..=7).filter_map(|ahead| today.checked_add(ahead.days()).ok());
+        days.filter_map(|day| Some(self.on(day)?.0)).find(|begin| *begin > now)
     }
 
     /// Begin and end of the window of one day.
@@ -264,6 +274,15 @@ mod tests {
         assert_eq!(end(&limits, "2026-03-28T01:00:00Z").as_deref(), Some("2026-03-28T04:00:00Z"));
         // On the 29th the clock goes from 02:00 to 03:00, so the window is three hours long.
         assert_eq!(end(&limits, "2026-03-29T00:30:00Z").as_deref(), Some("2026-03-29T03:00:00Z"));
+    }
+
+    #[test]
+    fn the_next_window_begins_on_the_next_of_its_days() {
+        let limits = limits(serde_json::json!([{ "days": ["monday"], "from": "09:00", "until": "18:00", "zone": "Asia/Baku" }]));
+        let begin = |now: &str| limits.maintenance[0].begin_after(now.parse().expect("a time")).map(|at| at.to_string());
+        // 2026-11-23 is a Monday.
+        assert_eq!(begin("2026-11-23T04:59:59Z").as_deref(), Some("2026-11-23T05:00:00Z"));
+        assert_eq!(begin("2026-11-23T05:00:00Z").as_deref(), Some("2026-11-30T05:00:00Z"));
     }
 
     #[test]

@@ -16,12 +16,12 @@ pub(super) const UPDATE: &str = "Update";
 const UPDATES: &str = "Updates";
 
 /// One call.
-struct Call<'a> {
-    id: &'a str,
-    summary: &'a str,
-    parameters: Vec<Value>,
-    status: &'a str,
-    content: Value,
+pub(super) struct Call<'a> {
+    pub id: &'a str,
+    pub summary: &'a str,
+    pub parameters: Vec<Value>,
+    pub status: &'a str,
+    pub content: Value,
 }
 
 /// Puts what every system has, and what those have that may change records or follow events.
@@ -115,6 +115,7 @@ fn documents(document: &mut Document) {
     let schema_of = ["registry", "version", "entity"].map(in_path).to_vec();
     let calls = [
         ("/bus/catalogue", "readCatalogue", "What this system may see and call", "application/json", Vec::new()),
+        ("/bus/keys", "readKeys", "The public keys that sign answers (RFC 7517)", "application/json", Vec::new()),
         ("/bus/openapi.json", "readOpenApi", "This document", "application/json", Vec::new()),
         ("/bus/asyncapi.json", "readAsyncApi", "The events that this system may follow", "application/json", Vec::new()),
         ("/bus/schemas", "readSchemas", "The schemas of the entities", "application/json", Vec::new()),
@@ -241,7 +242,7 @@ fn dead_letter() -> Value {
 }
 
 impl Document {
-    fn call(&mut self, path: &str, method: &str, call: Call<'_>) {
+    pub(super) fn call(&mut self, path: &str, method: &str, call: Call<'_>) {
         let mut answer =
             json!({ "description": call.summary, "headers": { "Rabita-Exchange": reference("headers", "Exchange") } });
         if !call.content.is_null() {
@@ -260,7 +261,7 @@ impl Document {
     }
 }
 
-fn json(schema: Value) -> Value {
+pub(super) fn json(schema: Value) -> Value {
     json!({ "application/json": { "schema": schema } })
 }
 
@@ -268,11 +269,11 @@ fn id() -> Value {
     json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" } })
 }
 
-fn in_path(name: &str) -> Value {
+pub(super) fn in_path(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
 }
 
-fn in_query(name: &str, description: &str, schema: Value) -> Value {
+pub(super) fn in_query(name: &str, description: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "query", "description": description, "schema": schema })
 }
 

@@ -50,6 +50,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "description": "Whether the same request may succeed later: at once, after `Retry-After`, or not without a change",
             },
             "exchange": { "type": "string", "format": "uuid", "description": "What to quote to the bus's operators" },
+            "detail": { "type": "string", "description": "What is missing, in one sentence, where more can be told than the title" },
             "reason": { "type": "string", "description": "The registry's own reason, where it gives one" },
             "errors": { "type": "array", "items": reference("schemas", "ProblemError") },
         },

@@ -134,17 +134,17 @@ fn word<T>(
 }
 
 /// The parameters of a URL, taken one by one.
-struct Parameters<'a, 'f> {
+pub(super) struct Parameters<'a, 'f> {
     pairs: Vec<Pair<'a>>,
     faults: &'f mut Vec<Fault>,
 }
 
 impl<'a, 'f> Parameters<'a, 'f> {
-    fn of(uri: &'a Uri, faults: &'f mut Vec<Fault>) -> Result<Self, Refusal> {
+    pub(super) fn of(uri: &'a Uri, faults: &'f mut Vec<Fault>) -> Result<Self, Refusal> {
         Ok(Self { pairs: query::pairs(uri.query().unwrap_or_default())?, faults })
     }
 
-    fn take<T>(&mut self, name: &str, code: &'static str, what: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, name: &str, code: &'static str, what: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let mut given = self.pairs.extract_if(.., |pair| pair.name() == name);
         let value = given.next()?.value();
         if given.count() > 0 {
@@ -166,7 +166,7 @@ impl<'a, 'f> Parameters<'a, 'f> {
     }
 
     /// What was not taken is not known here.
-    fn end(self, known: &[&str]) {
+    pub(super) fn end(self, known: &[&str]) {
         let listed = known.join(", ");
         let fault = |pair: &Pair<'_>| {
             let message = format!("there is no such parameter{}; there are {listed}", did_you_mean(pair.name(), known));

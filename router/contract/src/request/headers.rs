@@ -14,6 +14,7 @@ pub(super) struct Words {
     pub(super) purpose: Option<Purpose>,
     pub(super) user: Option<String>,
     pub(super) case: Option<String>,
+    pub(super) consent: Option<String>,
 }
 
 pub(super) fn words(headers: &HeaderMap, faults: &mut Vec<Fault>) -> Words {
@@ -27,6 +28,7 @@ pub(super) fn words(headers: &HeaderMap, faults: &mut Vec<Fault>) -> Words {
         }),
         user: text(headers, "Rabita-User", faults),
         case: text(headers, "Rabita-Case", faults),
+        consent: text(headers, "Rabita-Consent", faults),
     }
 }
 
@@ -44,6 +46,11 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 pub(super) fn patch_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let is_merge_patch = essence(headers).is_some_and(|essence| PATCH_TYPES.contains(&essence.as_str()));
     if is_merge_patch { Ok(()) } else { Err(Code::MediaTypeUnsupported.into()) }
+}
+
+/// Refuses a body that is not plain text.
+pub(super) fn text_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    if essence(headers).as_deref() == Some("text/plain") { Ok(()) } else { Err(Code::MediaTypeUnsupported.into()) }
 }
 
 fn essence(headers: &HeaderMap) -> Option<String> {

@@ -6,6 +6,8 @@ use http::Method;
 use rabita_model::{ActionName, Code, EntityName, FieldName, Refusal, RegistryId, SubscriptionId, Target, UpdateId, Version};
 
 use super::decoded;
+use super::ledger::LedgerPath;
+use super::transparency::InquiryPath;
 
 /// A path of the contract.
 pub(super) enum Path {
@@ -21,6 +23,10 @@ pub(super) enum Path {
     Subscription(SubscriptionId),
     DeadLetters(SubscriptionId),
     Replay(SubscriptionId),
+    /// The public keys that sign answers.
+    Keys,
+    Ledger(LedgerPath),
+    Inquiry(InquiryPath),
 }
 
 /// What follows an entity.
@@ -84,6 +90,7 @@ impl Path {
     fn bus(segments: &[&str]) -> Result<Self, Refusal> {
         Ok(match segments {
             ["catalogue"] => Self::Catalogue,
+            ["keys"] => Self::Keys,
             ["openapi.json"] => Self::OpenApi,
             ["asyncapi.json"] => Self::AsyncApi,
             ["schemas"] => Self::Schemas(None),
@@ -95,7 +102,8 @@ impl Path {
             ["subscriptions", id] => Self::Subscription(named(id)?),
             ["subscriptions", id, "dead"] => Self::DeadLetters(named(id)?),
             ["subscriptions", id, "replay"] => Self::Replay(named(id)?),
-            _ => return Err(absent()),
+            ["ledger", rest @ ..] => Self::Ledger(LedgerPath::parse(rest).ok_or_else(absent)?),
+            rest => Self::Inquiry(InquiryPath::parse(rest).ok_or_else(absent)?),
         })
     }
 
@@ -122,7 +130,10 @@ impl Path {
             Self::Subscriptions => "GET, HEAD, POST",
             Self::Subscription(_) => "GET, HEAD, DELETE",
             Self::Replay(_) => "POST",
+            Self::Ledger(path) => path.allow(),
+            Self::Inquiry(path) => path.allow(),
             Self::Catalogue
+            | Self::Keys
             | Self::OpenApi
             | Self::AsyncApi
             | Self::Schemas(_)
@@ -139,7 +150,8 @@ impl Path {
         self.allows(method)
             && match self {
                 Self::Entity(..) => [Method::POST, Method::PUT, Method::PATCH].contains(method),
-                Self::Subscriptions => *method == Method::POST,
+                Self::Subscriptions | Self::Ledger(_) => *method == Method::POST,
+                Self::Inquiry(path) => path.takes_body(),
                 _ => false,
             }
     }
@@ -148,8 +160,10 @@ impl Path {
     pub(super) fn media_types(&self) -> &'static [&'static str] {
         match self {
             Self::Entity(..) => &[],
+            Self::Keys => &["application/jwk-set+json", "application/json"],
             Self::Schemas(Some(_)) => &["application/schema+json", "application/json"],
             Self::Events => &["text/event-stream"],
+            Self::Ledger(path) => path.media_types(),
             Self::Catalogue
             | Self::OpenApi
             | Self::AsyncApi
@@ -159,7 +173,8 @@ impl Path {
             | Self::Subscriptions
             | Self::Subscription(_)
             | Self::DeadLetters(_)
-            | Self::Replay(_) => JSON,
+            | Self::Replay(_)
+            | Self::Inquiry(_) => JSON,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rabita_model::catalogue::{ActionEntry, Catalogue, Cut, Effect, Entry};
+use rabita_model::catalogue::{ActionEntry, Catalogue, Cut, Effect, Entry, Transparency};
 use rabita_model::{ActionName, AgencyId, Comparison, EntityName, FieldName, Operation, Purpose, RegistryId, SystemId, Version};
 use serde_json::{Value, json};
 
@@ -11,6 +11,10 @@ pub fn catalogue() -> Catalogue {
     Catalogue {
         system: SystemId::new("portal").expect("a system"),
         entities: vec![persons(), parcels(), companies(), patients()],
+        transparency: Transparency {
+            subjects: vec![Purpose::new("own-data").expect("a purpose")],
+            agencies: vec![AgencyId::new("interior").expect("an agency")],
+        },
     }
 }
 

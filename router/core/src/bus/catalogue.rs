@@ -8,21 +8,22 @@ use rabita_model::catalogue::{ActionEntry, Catalogue, Cut, Entry};
 use rabita_model::{ActionName, Comparison, FieldName, Operation, Purpose, SystemId};
 use rabita_sdk::mapping::Selection;
 
+use crate::access::{Granted, Grants};
 use crate::changing::Action;
 use crate::registry::{Entities, Entity, Registry};
-use crate::stage::{Granted, Grants};
 
 pub(super) fn of(system: &SystemId, grants: &Grants, entities: &Entities, today: Date) -> Catalogue {
     let mut entries: Vec<Entry> = grants
         .of(system)
-        .filter_map(|(target, grants)| {
-            let (registry, entity) = entities.get(target)?;
-            let current: Vec<&Granted> = grants.iter().filter(|grant| grant.until.is_none_or(|until| today <= until)).collect();
+        .filter_map(|holdings| {
+            let (registry, entity) = entities.get(&holdings.shape.target)?;
+            let grants = holdings.grants.iter().map(Arc::as_ref);
+            let current: Vec<&Granted> = grants.filter(|grant| grant.until.is_none_or(|until| today <= until)).collect();
             (!current.is_empty()).then(|| entry(registry, entity, &current))
         })
         .collect();
     entries.sort_by(|a, b| (&a.registry, a.version, &a.entity).cmp(&(&b.registry, b.version, &b.entity)));
-    Catalogue { system: system.clone(), entities: entries }
+    Catalogue { system: system.clone(), entities: entries, transparency: Default::default() }
 }
 
 fn entry(registry: &Registry, entity: &Entity, grants: &[&Granted]) -> Entry {

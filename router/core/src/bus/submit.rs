@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use rabita_journal::{Accepted, Claim, Journal, JournalError};
-use rabita_model::{Ask, Change, Code, Entry, ExchangeId, Payload, Refusal, Submission, SystemId, Update, UpdateId, Wait, Want};
+use rabita_model::update::merge_patch;
+use rabita_model::{Ask, Change, Code, Entry, ExchangeId, Payload, Refusal, Submission, Update, UpdateId, Wait, Want};
+use rabita_sdk::Row;
 use serde_json::Value;
 
 use super::{Answer, Bus, Trail};
-use crate::registry::{Entity, Registry};
+use crate::access::Shape;
+use crate::caller::Caller;
+use crate::registry::{Entity, Registry, told};
+use crate::release::{Guard, subject_in};
 use crate::stage::{Draft, Permitted, Validated};
 use crate::whole;
 
@@ -17,9 +22,11 @@ struct Submitting<'a> {
     journal: &'a dyn Journal,
     registry: &'a Registry,
     entity: &'a Entity,
+    shape: &'a Shape,
+    caller: &'a Caller,
+    guard: Option<&'a Guard>,
     ask: &'a Ask,
     submission: &'a Submission,
-    system: SystemId,
     exchange: ExchangeId,
     traceparent: Option<String>,
 }
@@ -27,33 +34,43 @@ struct Submitting<'a> {
 pub(super) async fn submit(
     bus: &Bus,
     validated: Validated,
-    system: SystemId,
     exchange: ExchangeId,
     traceparent: Option<String>,
     trail: &mut Trail,
 ) -> Result<Answer, Refusal> {
-    let (Permitted { registry, entity, ask, .. }, draft) = validated.into_draft()?;
+    let (Permitted { registry, entity, shape, caller, guard, ask, .. }, draft) = validated.into_draft()?;
     let Want::Change(submission) = &ask.want else {
         return Err(Refusal::new(Code::Internal).detail("a draft of what is no change"));
     };
     let journal = bus.journal()?;
-    let submitting =
-        Submitting { bus, journal, registry: &registry, entity: &entity, ask: &ask, submission, system, exchange, traceparent };
+    let submitting = Submitting {
+        bus,
+        journal,
+        registry: &registry,
+        entity: &entity,
+        shape: &shape,
+        caller: &caller,
+        guard: guard.as_ref(),
+        ask: &ask,
+        submission,
+        exchange,
+        traceparent,
+    };
     submitting.run(draft, trail).await
 }
 
 impl Submitting<'_> {
     async fn run(self, draft: Draft, trail: &mut Trail) -> Result<Answer, Refusal> {
         let digest = draft.digest.clone();
-        let claimed = self.journal.claim(&self.system, &self.submission.idempotency_key).await.map_err(refused)?;
+        let claimed = self.journal.claim(&self.caller.id, &self.submission.idempotency_key).await.map_err(refused)?;
         let claim = match claimed {
             Some(claim) if claim.digest != digest || self.has(claim.id).await? => claim,
             // A claim without its update broke off in between: to take the update on once more finishes it.
             _ => {
                 let started = std::time::Instant::now();
-                let is_whole = self.hold_whole(&draft).await;
+                let is_whole = self.hold(&draft, trail).await;
                 trail.timing.registry = started.elapsed();
-                let update = self.update(draft, is_whole?);
+                let update = self.update(draft, is_whole?, trail);
                 let id = update.id;
                 match self.journal.accept(update).await.map_err(refused)? {
                     Accepted::New => {
@@ -81,34 +98,91 @@ impl Submitting<'_> {
         self.outcome(claim.id).await
     }
 
-    /// Holds the record that a patch makes against its schema, where the record can be read now; tells whether it was.
-    async fn hold_whole(&self, draft: &Draft) -> Result<bool, Refusal> {
-        let Change::Update { patch, .. } = &draft.change else { return Ok(true) };
-        if self.entity.manifest.operations.read.is_none() {
-            // Nothing will ever tell more than the patch itself.
-            return Ok(true);
-        }
+    /// Holds the change against the record that it changes, as far as that can be known now: whether the grants admit it,
+    /// and whether a patch makes a record that satisfies its schema. Tells whether the latter is known.
+    async fn hold(&self, draft: &Draft, trail: &mut Trail) -> Result<bool, Refusal> {
+        let reads = self.entity.manifest.operations.read.is_some() && !matches!(draft.change, Change::Create { .. });
         // What waits before it changes what it finds.
-        if self.journal.is_waiting(&self.registry.id, &draft.record).await.map_err(refused)? {
-            return Ok(false);
+        let is_patch = matches!(draft.change, Change::Update { .. });
+        let holds_whole =
+            is_patch && reads && !self.journal.is_waiting(&self.registry.id, &draft.record).await.map_err(refused)?;
+        let is_subject_unknown = trail.is_recorded && self.shape.subject.is_some() && trail.subjects.is_empty();
+        let found = if reads && (holds_whole || self.guard.is_some() || is_subject_unknown) {
+            let read = whole::read(self.registry, self.entity, draft.key.clone(), self.exchange, self.traceparent.clone());
+            Some(read.await.map_err(told))
+        } else {
+            None
+        };
+        let row = found.as_ref().and_then(|found| found.as_ref().ok()).and_then(Option::as_ref);
+        let stored = row.map(|row| Value::Object(whole::record(self.entity, row)));
+        if let Some(subject) = stored.as_ref().filter(|_| is_subject_unknown).and_then(|stored| subject_in(self.shape, stored)) {
+            trail.add(subject);
         }
-        let read = whole::read(self.registry, self.entity, draft.key.clone(), self.exchange, self.traceparent.clone()).await;
-        let Ok(found) = read else { return Ok(false) };
-        let row = found.ok_or(Code::RecordAbsent)?;
+        if let Some(guard) = self.guard {
+            self.hold_guarded(guard, draft, &found, stored.as_ref(), trail)?;
+        }
+        match &draft.change {
+            // Nothing will ever tell more than the patch itself.
+            Change::Update { .. } if !reads => Ok(true),
+            Change::Update { patch, .. } => match found {
+                Some(Ok(found)) if holds_whole => self.hold_whole(draft, patch, &found.ok_or(Code::RecordAbsent)?),
+                _ => Ok(false),
+            },
+            _ => Ok(true),
+        }
+    }
+
+    /// The record must be one that the grants admit as it is, and as the change makes it.
+    fn hold_guarded(
+        &self,
+        guard: &Guard,
+        draft: &Draft,
+        found: &Option<Result<Option<Row>, Refusal>>,
+        stored: Option<&Value>,
+        trail: &Trail,
+    ) -> Result<(), Refusal> {
+        let not_permitted = |why: &str| Refusal::new(Code::NotPermitted).explained(why);
+        let made = match (&draft.change, stored) {
+            (Change::Create { record } | Change::Replace { record, .. }, _) => Some(Value::Object(record.clone())),
+            (Change::Update { patch, .. }, Some(Value::Object(stored))) => {
+                let mut made = stored.clone();
+                merge_patch(&mut made, patch);
+                Some(Value::Object(made))
+            }
+            _ => None,
+        };
+        if !matches!(draft.change, Change::Create { .. }) {
+            match found {
+                Some(Err(refusal)) => return Err(refusal.clone()),
+                None => return Err(Refusal::new(Code::NotPermitted).detail("nobody can tell whether a grant admits the record")),
+                Some(Ok(_)) => {}
+            }
+            let admitted = stored.and_then(|stored| guard.admits(self.shape, stored));
+            admitted.ok_or_else(|| guard.absent(&trail.subjects))?;
+        }
+        let records: Vec<&Value> = stored.into_iter().chain(&made).collect();
+        let admitted = guard.admits_all(self.shape, &records);
+        admitted
+            .map(|_| ())
+            .ok_or_else(|| not_permitted("The grant for this does not hold for the record that the change makes."))
+    }
+
+    /// Holds the record that a patch makes against its schema.
+    fn hold_whole(&self, draft: &Draft, patch: &serde_json::Map<String, Value>, row: &Row) -> Result<bool, Refusal> {
         if let (Some(expected), Some(version)) = (&draft.expected, &self.entity.changing.version)
             && row.find(version).is_none_or(|version| version != expected)
         {
             return Err(Code::PreconditionFailed.into());
         }
-        let merged = whole::merged(self.entity, &whole::record(self.entity, &row), patch);
+        let merged = whole::merged(self.entity, &whole::record(self.entity, row), patch);
         merged.map(|_| true).map_err(|faults| {
             let faults = faults.into_iter().map(|fault| fault.under(self.submission.within)).collect();
             Refusal::with_faults(Code::InvalidRequest, faults)
         })
     }
 
-    fn update(&self, draft: Draft, is_whole: bool) -> Update {
-        let Ask { target, purpose, user, case, .. } = self.ask;
+    fn update(&self, draft: Draft, is_whole: bool, trail: &Trail) -> Update {
+        let Ask { target, purpose, case, .. } = self.ask;
         let expected_version =
             draft.expected.as_ref().map(|version| serde_json::to_value(version).expect("legacy values are JSON"));
         Update {
@@ -117,12 +191,12 @@ impl Submitting<'_> {
             operation: draft.change.operation(),
             action: draft.change.action().cloned(),
             record: draft.record,
-            system: self.system.clone(),
+            system: self.caller.id.clone(),
             idempotency_key: self.submission.idempotency_key.clone(),
             digest: draft.digest,
             exchange: self.exchange,
             purpose: purpose.clone(),
-            user: user.clone(),
+            user: trail.user.clone(),
             case: case.clone(),
             traceparent: self.traceparent.clone(),
             accepted_at: self.bus.clock.now(),

@@ -6,24 +6,23 @@ use rabita_model::{Code, Entry, Refusal, UpdateId};
 use super::Bus;
 use super::submit::refused;
 use crate::caller::Evidence;
-use crate::stage::Authenticated;
 
 impl Bus {
     /// The journal, where this configuration has use for one.
     pub(crate) fn journal(&self) -> Result<&dyn Journal, Refusal> {
         let none = || Refusal::new(Code::JournalUnavailable).detail("the node has no journal");
-        self.journal.as_deref().ok_or_else(none)
+        self.stores.journal.as_deref().ok_or_else(none)
     }
 
     /// One update of the system that the evidence is of.
     ///
     /// # Errors
-    /// `unauthenticated`, `rate_limited`, `update_absent`, `journal_unavailable`.
-    pub async fn update(&self, evidence: Option<&Evidence>, id: UpdateId) -> Result<Entry, Refusal> {
-        let caller = Authenticated::by(&self.callers, evidence)?;
+    /// `unauthenticated`, `token_invalid`, `rate_limited`, `update_absent`, `journal_unavailable`.
+    pub async fn update(&self, evidence: &Evidence, id: UpdateId) -> Result<Entry, Refusal> {
+        let caller = self.authenticated(evidence)?;
         caller.caller().limiter.take()?;
         // A node without changes has had no updates.
-        let Some(journal) = &self.journal else { return Err(Code::UpdateAbsent.into()) };
+        let Some(journal) = &self.stores.journal else { return Err(Code::UpdateAbsent.into()) };
         let entry = journal.entry(id).await.map_err(refused)?;
         entry.filter(|entry| entry.update.system == caller.caller().id).ok_or_else(|| Code::UpdateAbsent.into())
     }
@@ -32,11 +31,11 @@ impl Bus {
     /// nothing.
     ///
     /// # Errors
-    /// `unauthenticated`, `rate_limited`, `cursor_invalid`, `journal_unavailable`.
-    pub async fn updates(&self, evidence: Option<&Evidence>, filter: Filter) -> Result<Page, Refusal> {
-        let caller = Authenticated::by(&self.callers, evidence)?;
+    /// `unauthenticated`, `token_invalid`, `rate_limited`, `cursor_invalid`, `journal_unavailable`.
+    pub async fn updates(&self, evidence: &Evidence, filter: Filter) -> Result<Page, Refusal> {
+        let caller = self.authenticated(evidence)?;
         caller.caller().limiter.take()?;
-        let Some(journal) = &self.journal else { return Ok(Page::default()) };
+        let Some(journal) = &self.stores.journal else { return Ok(Page::default()) };
         journal.entries(&Filter { system: Some(caller.caller().id.clone()), ..filter }).await.map_err(refused)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use metrics::counter;
 use rabita_journal::{Journal, JournalError};
@@ -14,13 +15,17 @@ use super::confirm::{Confirmed, confirmed};
 use super::ending::{End, JOURNAL_PAUSE};
 use super::held::{Held, Step};
 use super::prepare::{Prepared, Unprepared, prepare};
+use super::recorded::Recorder;
 use crate::Clock;
+use crate::access::Access;
 use crate::registry::{Entity, Registry, Undelivered, refusal};
 
 /// What every try needs.
 pub(crate) struct Post {
     pub registry: Arc<Registry>,
     pub journal: Arc<dyn Journal>,
+    pub ledger: Option<Arc<dyn Recorder>>,
+    pub access: Arc<ArcSwap<Access>>,
     pub clock: Arc<dyn Clock>,
     pub new_id: fn() -> ExchangeId,
 }

@@ -68,6 +68,9 @@ impl Post {
             faults.into_iter().map(|fault| Told { pointer: fault.pointer, code: fault.code.to_owned(), message: fault.message });
         let attempts = held.lease.entry.progress.attempts;
         let conclusion = Conclusion { outcome, at, attempts, code, reason, faults: faults.collect(), reply };
+        if !self.record(&held.lease, &conclusion).await {
+            return Ok(Step::Gone);
+        }
         // The registry has done what it has done: this has to be written down, however long the disk takes.
         while let Err(error) = self.journal.conclude(&held.lease, conclusion.clone(), events.clone()).await {
             if error == JournalError::Lost || held.lease.lost.is_cancelled() {

@@ -10,7 +10,7 @@ use rabita_config::grant::{All, Any, FieldsGranted, Grant, PurposesGranted};
 use rabita_config::node::{Admin, Node};
 use rabita_config::system::{CertificateMatch, System};
 use rabita_config::{Country, Registry};
-use rabita_core::{Answer, Body, Bus, Evidence, Received};
+use rabita_core::{Answer, Body, Bus, Certificate, Evidence, Received, Stores};
 use rabita_model::ask::Key;
 use rabita_model::{Ask, Comparison, FieldName, Filter, Operation, Refusal, Want};
 use rabita_sdk::Connector;
@@ -96,7 +96,8 @@ impl Stage {
             .iter()
             .map(|entity| {
                 let grant = Grant {
-                    system: system.clone(),
+                    system: Some(system.clone()),
+                    group: None,
                     version: entity.target.version,
                     entity: entity.target.entity.clone(),
                     operations: Operation::ALL.to_vec(),
@@ -105,6 +106,11 @@ impl Stage {
                     purposes: PurposesGranted::Any(Any::Any),
                     until: None,
                     requests_per_second: None,
+                    rows: None,
+                    hours: Vec::new(),
+                    signature: None,
+                    consent: None,
+                    binding: None,
                 };
                 (manifest.registry.clone(), grant)
             })
@@ -115,6 +121,9 @@ impl Stage {
             agency: manifest.agency.clone(),
             title: None,
             certificates: vec![certificate],
+            tokens: Vec::new(),
+            keys: Vec::new(),
+            attributes: Default::default(),
             limits: rabita_config::system::SystemLimits { requests_per_second: u32::MAX, burst: None },
         };
         let node = Node {
@@ -124,6 +133,10 @@ impl Stage {
             telemetry: Default::default(),
             journal: Default::default(),
             webhooks: Default::default(),
+            identity: Default::default(),
+            signing: Default::default(),
+            ledger: Default::default(),
+            consents: None,
             cursor_secret: None,
         };
         let country = Country {
@@ -131,6 +144,10 @@ impl Stage {
             node,
             agencies: Default::default(),
             purposes: Default::default(),
+            legal_bases: Default::default(),
+            groups: Default::default(),
+            transparency: Default::default(),
+            files: Vec::new(),
             systems: vec![tester],
             grants,
             registries: vec![registry],
@@ -149,8 +166,15 @@ impl Stage {
             _ => (registry.kind.open(spec, secrets).await.map_err(|error| error.to_string())?, None),
         };
         let bus =
-            Bus::with_connectors(&self.country, vec![Arc::clone(&connector)], secrets, Arc::new(WallClock), new_exchange, None)
-                .map_err(|error| error.to_string())?;
+            Bus::with_connectors(
+                &self.country,
+                vec![Arc::clone(&connector)],
+                secrets,
+                Arc::new(WallClock),
+                new_exchange,
+                Stores::default(),
+            )
+            .map_err(|error| error.to_string())?;
         if let Some(rabita_core::Health::Unready(why)) = bus.probe().await.into_values().next()
             && live
         {
@@ -182,7 +206,7 @@ impl Stage {
             done?;
         }
         let Some(want) = want(test, entity)? else { return Ok(()) };
-        let evidence = Evidence { common_name: Some(TESTER.to_owned()), ..Evidence::default() };
+        let certificate = Certificate { common_name: Some(TESTER.to_owned()), ..Certificate::default() };
         let ask = Ask {
             target: entity.target.clone(),
             want,
@@ -190,9 +214,10 @@ impl Stage {
             purpose: None,
             user: None,
             case: None,
+            consent: None,
             in_url: false,
         };
-        let received = Received { exchange: new_exchange(), evidence: Some(Arc::new(evidence)), traceparent: None, ask };
+        let received = Received { exchange: new_exchange(), evidence: Evidence::of_certificate(certificate), traceparent: None, ask };
         compare(test, bus.exchange(received).await.result)
     }
 

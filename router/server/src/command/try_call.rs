@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rabita_config::Country;
 use rabita_contract::{Asked, Frame, Route};
-use rabita_core::{Answer, Body, Bus, Evidence, Received};
+use rabita_core::{Answer, Body, Bus, Certificate, Evidence, Received, Stores, Token};
 use rabita_model::Refusal;
 use serde_json::{Map, Value, json};
 
@@ -53,13 +53,13 @@ pub(super) fn run(arguments: &TryArguments) -> Result<ExitCode, Failed> {
 
 async fn call(arguments: &TryArguments, country: &Country, evidence: Evidence) -> Result<ExitCode, Failed> {
     let secrets = MachineSecrets::new(&country.directory);
-    let bus = Bus::open(country, &secrets, Arc::new(WallClock), new_exchange, None).await?;
+    let bus = Bus::open(country, &secrets, Arc::new(WallClock), new_exchange, Stores::default()).await?;
     // Code lists that are tables of the registry are read by the probe; what fails is told by the call itself.
     bus.probe().await;
     let exchange = new_exchange();
     let result = match parse(arguments)? {
         Ok(ask) => {
-            let received = Received { exchange, evidence: Some(Arc::new(evidence)), traceparent: None, ask };
+            let received = Received { exchange, evidence, traceparent: None, ask };
             let done = bus.exchange(received).await;
             done.result.map(|answer| (answer, done.trail.timing.registry))
         }
@@ -142,20 +142,30 @@ fn key_value(key: &str) -> Value {
     if key.contains(',') { key.split(',').collect() } else { key.into() }
 }
 
-/// What the first of the system's certificates would be evidence of.
+/// What the first of the system's certificates, or else of its tokens, would be evidence of. A signature and a bound token
+/// are taken as given.
 fn evidence_of(country: &Country, system: &str) -> Result<Evidence, Failed> {
     let known = country.systems.iter().map(|own| own.system.as_str());
     let own = country.systems.iter().find(|own| own.system.as_str() == system).ok_or_else(|| {
         let likely = rabita_sdk::finding::likely(system, known).map(|likely| format!("; did you mean `{likely}`?"));
         format!("there is no system `{system}`{}", likely.unwrap_or_default())
     })?;
-    let certificate = own.certificates.first().ok_or("the system has no certificate")?;
-    Ok(Evidence {
+    let certificate = own.certificates.first().map(|certificate| Certificate {
         sha256: certificate.fingerprint().unwrap_or_default(),
         dns: certificate.dns.iter().cloned().collect(),
         uris: certificate.uri.iter().cloned().collect(),
         common_name: certificate.common_name.clone(),
-    })
+    });
+    let token = own.tokens.first().map(|token| Token {
+        issuer: token.issuer.clone(),
+        client_id: token.client_id.clone(),
+        is_bound: true,
+        ..Token::default()
+    });
+    if certificate.is_none() && token.is_none() {
+        return Err("the system has neither certificate nor token".into());
+    }
+    Ok(Evidence { certificate: certificate.map(Arc::new), token: token.map(Arc::new), is_signed: true })
 }
 
 /// Prints a refusal as callers see it, and below it what only operators see.

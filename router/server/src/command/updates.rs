@@ -1,6 +1,6 @@
 //! `rabita updates`: what operators do with updates, over the admin listener of a running node.
 
-mod desk;
+pub(super) mod desk;
 mod told;
 
 use std::path::PathBuf;
@@ -242,7 +242,7 @@ impl Filters {
 }
 
 /// The person at the terminal: behind `sudo`, the one who called it.
-fn user() -> Option<String> {
+pub(super) fn user() -> Option<String> {
     ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty())
 }
 

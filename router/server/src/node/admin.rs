@@ -21,7 +21,10 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::exchange::Exchanges;
+use super::grants_desk;
+use super::ledger_desk::{self, LedgerDesk};
 use super::operators::{self, Operators};
+use super::reload::Status;
 
 /// What operators are shown.
 #[derive(Clone)]
@@ -29,6 +32,10 @@ pub(super) struct Desk {
     pub exchanges: Arc<Exchanges>,
     pub metrics: PrometheusHandle,
     pub operators: Operators,
+    /// What became of changes of the configuration.
+    pub configuration: Arc<Status>,
+    /// `None` where the configuration has the ledger off.
+    pub ledger: Option<LedgerDesk>,
 }
 
 /// The longest that an operator's order may take to arrive.
@@ -77,8 +84,9 @@ fn is_same_machine(peer: SocketAddr, own: SocketAddr) -> bool {
 
 async fn answer(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Response<Full<Bytes>> {
     let path = request.uri().path();
-    if path.strip_prefix(operators::ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return updates(request, desk, is_local).await;
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if below(operators::ROOT) || below(ledger_desk::ROOT) {
+        return order(request, desk, is_local).await;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET only\n");
@@ -87,11 +95,14 @@ async fn answer(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Resp
         "/livez" => response(StatusCode::OK, "text/plain", "alive\n"),
         "/readyz" => ready(desk),
         "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4", desk.metrics.render()),
-        _ => response(StatusCode::NOT_FOUND, "text/plain", "/livez, /readyz, /metrics or /updates\n"),
+        _ if below(grants_desk::ROOT) => {
+            grants_desk::answer(request.uri(), is_local, &desk.exchanges.bus.access(), Timestamp::now())
+        }
+        _ => response(StatusCode::NOT_FOUND, "text/plain", "/livez, /readyz, /metrics, /updates, /grants or /ledger\n"),
     }
 }
 
-async fn updates(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Response<Full<Bytes>> {
+async fn order(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, operators::BODY_MAX).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
@@ -99,7 +110,13 @@ async fn updates(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Res
         Err(_) => return response(StatusCode::REQUEST_TIMEOUT, "text/plain", "the body took too long\n"),
     };
     let request = operators::Request { head: &head, body: &body, is_local, now: Timestamp::now() };
-    desk.operators.answer(request).await
+    if !head.uri.path().starts_with(ledger_desk::ROOT) {
+        return desk.operators.answer(request).await;
+    }
+    match &desk.ledger {
+        Some(ledger) => ledger.answer(request).await,
+        None => response(StatusCode::NOT_FOUND, "text/plain", "this node keeps no ledger\n"),
+    }
 }
 
 /// A node is ready while it takes requests. A registry that is not must not take the node away from callers of others,
@@ -111,8 +128,12 @@ fn ready(desk: &Desk) -> Response<Full<Bytes>> {
     let registries: Map<String, Value> = health.iter().map(|(id, health)| (id.to_string(), health.to_json())).collect();
     let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let mut body = json!({ "ready": !stopping, "all_registries_ready": all, "registries": registries });
+    body["configuration"] = desk.configuration.to_json();
     if let Some(journal) = desk.operators.health() {
         body["journal"] = journal;
+    }
+    if let Some(ledger) = &desk.ledger {
+        body["ledger"] = ledger.health();
     }
     response(status, "application/json", format!("{body:#}\n"))
 }

@@ -92,7 +92,7 @@ impl Body for BinaryBody {
                 let hash = self.hash.clone().finish();
                 let mut trailers = HeaderMap::new();
                 if let Ok(hash) = hash.as_ref().try_into() {
-                    trailers.insert(REPR_DIGEST, rabita_contract::answer::repr_digest(hash));
+                    trailers.insert(REPR_DIGEST, rabita_contract::signature::content_digest(hash));
                 }
                 Poll::Ready(Some(Ok(BodyFrame::trailers(trailers))))
             }

@@ -1,4 +1,7 @@
-//! One request: from its head to the answer, with its log line, its metrics and its trace.
+//! One request: from its head to the answer, recorded and signed, with its log line, its metrics and its trace.
+
+mod line;
+mod reply;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,19 +15,24 @@ use http_body::Body as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use rabita_contract::{Asked, Body, ChangeTerms, ETag, Frame, RateLimit, Route, TraceParent, UpdatesQuery};
-use rabita_core::{Answer, Bus, Evidence, Exchange, LimitState, Received, Timing, Trail};
-use rabita_journal::Filter;
-use rabita_model::ask::Key;
-use rabita_model::{Ask, Blame, Code, ExchangeId, Outcome, Purpose, Refusal, SystemId, Want};
+use jiff::Timestamp;
+use rabita_contract::{Asked, Body, ETag, RateLimit, Route, TraceParent};
+use rabita_core::{Bus, Caller, Certificate, Evidence, Exchange, Received, Timing};
+use rabita_ledger::entry::RequestSignature;
+use rabita_model::{Ask, Code, ExchangeId, Refusal, SystemId, Want};
 use rabita_sdk::Failure;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::binary;
+use super::ledger_reads::LedgerReads;
 use super::meters::Meters;
+use super::recording::{Deed, Recording};
 use super::subscriptions::{self, Subscriptions};
 use super::telemetry::{Span, Tracing};
+use super::tokens::Tokens;
+use super::transparency::Transparency;
 use crate::machine::new_exchange;
+use line::{Leaves, Line};
+use reply::{discard, filter, frame, refused_with, respond, told, whole};
 
 /// What all exchanges of a node share.
 pub(super) struct Exchanges {
@@ -37,80 +45,93 @@ pub(super) struct Exchanges {
     pub tracing: Tracing,
     /// What is about events, where the node has a journal.
     pub subscriptions: Option<Subscriptions>,
+    pub tokens: Arc<Tokens>,
+    pub recording: Recording,
+    /// What is read of the ledger, where the node has one.
+    pub ledger_reads: Option<LedgerReads>,
+    pub transparency: Arc<Transparency>,
 }
 
 /// An answer's body: whole, or on its way.
 pub(super) type AnswerBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Failure>>;
 
-/// What the log line of an exchange says.
-struct Line<'a> {
-    meters: &'a Meters,
-    exchange: ExchangeId,
-    started: Instant,
-    system: Option<&'a str>,
-    trail: Option<&'a Trail>,
-    purpose: Option<&'a str>,
+/// A request under way: what is known of it so far.
+pub(super) struct Begun<'a> {
+    pub exchange: ExchangeId,
+    pub at: Timestamp,
+    pub started: Instant,
+    pub head: &'a Parts,
+    pub asked: Asked,
+    pub body: Bytes,
+    pub evidence: Evidence,
+    pub caller: Option<Arc<Caller>>,
+    pub signature: Option<RequestSignature>,
+}
+
+/// An answer that has not left yet.
+struct Ended {
+    response: Response<AnswerBody>,
+    deed: Deed,
+    /// Why it is not what was asked for.
+    refusal: Option<Refusal>,
+    span: Option<Span>,
 }
 
 impl Exchanges {
     /// Answers a request.
-    pub async fn answer(&self, request: Request<Incoming>, evidence: Option<Arc<Evidence>>) -> Response<AnswerBody> {
+    pub async fn answer(&self, request: Request<Incoming>, certificate: Option<Arc<Certificate>>) -> Response<AnswerBody> {
         let (head, mut body) = request.into_parts();
-        let response = self.answer_head(&head, &mut body, evidence).await;
+        let mut begun = Begun {
+            exchange: new_exchange(),
+            at: Timestamp::now(),
+            started: Instant::now(),
+            head: &head,
+            asked: Asked::of(&head),
+            body: Bytes::new(),
+            evidence: Evidence { certificate, ..Evidence::default() },
+            caller: None,
+            signature: None,
+        };
+        let ended = match self.admit(&mut begun, &mut body).await {
+            Ok(_place) => self.route(&begun).await,
+            Err(refusal) => begun.refused(refusal),
+        };
+        let response = self.end(&begun, ended).await;
         discard(body);
         response
     }
 
-    async fn answer_head(&self, head: &Parts, body: &mut Incoming, evidence: Option<Arc<Evidence>>) -> Response<AnswerBody> {
-        let started = Instant::now();
-        let exchange = new_exchange();
-        let asked = Asked::of(head);
-        let system = self.bus.identify(evidence.as_deref());
-        let known = system.as_ref().ok().map(SystemId::as_str);
-        let line = Line { meters: &self.meters, exchange, started, system: known, trail: None, purpose: None };
-        let refuse = |refusal: Refusal| {
-            line.refused(&refusal);
-            let frame = frame(exchange, started, &Timing::default(), &[]);
-            rabita_contract::problem(&refusal, &asked, &frame).map(whole)
-        };
+    /// Who is calling, with what, and whether there is a place for it.
+    async fn admit(&self, begun: &mut Begun<'_>, body: &mut Incoming) -> Result<OwnedSemaphorePermit, Refusal> {
         if self.stopping.load(Ordering::Acquire) {
-            return refuse(Refusal::new(Code::BusStopping));
+            return Err(Refusal::new(Code::BusStopping));
         }
+        let certificate = begun.evidence.certificate.as_ref().map(|certificate| certificate.sha256.as_str());
+        begun.evidence.token = self.tokens.token(&begun.head.headers, certificate).await?;
         // Whoever is not known has no body read.
-        if let Err(refusal) = &system {
-            return refuse(refusal.clone());
-        }
-        let Ok(_place) = self.places.try_acquire() else {
-            return refuse(Refusal::new(Code::BusOverloaded).retry_after(Duration::from_secs(1)));
+        let caller = self.bus.identify(&begun.evidence)?;
+        let system = caller.id.clone();
+        begun.caller = Some(caller);
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Err(Refusal::new(Code::BusOverloaded).retry_after(Duration::from_secs(1)));
         };
-        let route = match self.read(head, body).await {
-            Ok(body) => rabita_contract::parse(head, &body),
-            Err(refusal) => Err(refusal),
-        };
-        match route {
-            // What cannot be read costs the bus time all the same.
-            Err(refusal) => refuse(self.bus.charge(evidence.as_deref()).err().unwrap_or(refusal)),
-            Ok(Route::Entity(ask)) => self.entity(head, &asked, ask, evidence, exchange, started).await,
-            Ok(route) if subscriptions::is_asked(&route) => {
-                let frame = frame(exchange, started, &Timing::default(), &[]);
-                match self.follow(route, &asked, evidence.as_deref(), &frame).await {
-                    Err(refusal) => refuse(refusal),
-                    Ok(response) => {
-                        line.answered();
-                        response
-                    }
-                }
-            }
-            Ok(route) => match self.about(route, evidence.as_deref()).await {
-                Err(refusal) => refuse(refusal),
-                Ok(body) => {
-                    line.answered();
-                    let etag = ETag::of(digest(&SHA256, body.bytes()).as_ref());
-                    rabita_contract::respond(body, Some(&etag), &asked, &frame(exchange, started, &Timing::default(), &[]))
-                        .map(whole)
-                }
-            },
+        match self.read_signed(begun, body, &system).await {
+            Ok(()) => Ok(place),
+            Err(refusal) => Err(self.charged(begun, refusal)),
         }
+    }
+
+    /// The body and, where the request is signed, proof that it is the system's own.
+    async fn read_signed(&self, begun: &mut Begun<'_>, body: &mut Incoming, system: &SystemId) -> Result<(), Refusal> {
+        begun.body = self.read(begun.head, body).await?;
+        begun.signature = self.recording.signatures.verify(begun.head, &begun.body, system, begun.at.as_second())?;
+        begun.evidence.is_signed = begun.signature.is_some();
+        Ok(())
+    }
+
+    /// What cannot be read costs the bus time all the same.
+    fn charged(&self, begun: &Begun<'_>, refusal: Refusal) -> Refusal {
+        self.bus.charge(&begun.evidence).err().unwrap_or(refusal)
     }
 
     /// The body, where the request has one that counts.
@@ -129,22 +150,68 @@ impl Exchanges {
         }
     }
 
+    async fn route(&self, begun: &Begun<'_>) -> Ended {
+        let route = match rabita_contract::parse(begun.head, &begun.body) {
+            Err(refusal) => return begun.refused(self.charged(begun, refusal)),
+            // These tell nothing of anybody, and an auditor reads them without end: they are not recorded.
+            Ok(Route::Ledger(route)) => {
+                let frame = begun.frame();
+                let answer = match (&self.ledger_reads, self.bus.charge(&begun.evidence)) {
+                    (_, Err(refusal)) => Err(refusal),
+                    (None, _) => Err(Code::RouteAbsent.into()),
+                    (Some(reads), Ok(())) => reads.answer(route, &begun.asked, &frame).await,
+                };
+                return begun.ended(answer.map(|response| response.map(whole)), Deed::Open);
+            }
+            Ok(Route::Keys) => {
+                let body = Body::json(&self.recording.signatures.jwks());
+                return begun.ended(self.bus.charge(&begun.evidence).map(|()| begun.tell(body)), Deed::Open);
+            }
+            Ok(route) => route,
+        };
+        // No data leaves that could not be recorded, so no registry is asked for any.
+        if let Err(refusal) = self.recording.ready() {
+            return begun.refused(refusal);
+        }
+        match route {
+            Route::Entity(ask) => self.entity(begun, ask).await,
+            Route::Transparency(inquiry) => self.look_up(begun, inquiry).await,
+            route if subscriptions::is_asked(&route) => {
+                let deed = Deed::bus("subscriptions");
+                begun.ended(self.follow(begun, route).await, deed)
+            }
+            route => {
+                let deed = Deed::bus(service(&route));
+                begun.ended(self.about(begun, route).await.map(|body| begun.tell(body)), deed)
+            }
+        }
+    }
+
+    /// Who looked at whose data.
+    async fn look_up(&self, begun: &Begun<'_>, inquiry: rabita_contract::Inquiry) -> Ended {
+        let Some(caller) = &begun.caller else { return begun.refused(Code::Unauthenticated.into()) };
+        if let Err(refusal) = self.bus.charge(&begun.evidence) {
+            return begun.refused(refusal);
+        }
+        if let Err(refusal) = rabita_core::user(&begun.evidence, inquiry.user().map(str::to_owned)) {
+            return begun.refused(refusal);
+        }
+        let told = self.transparency.answer(inquiry, &caller.id, begun.at).await;
+        begun.ended(told.result.map(|body| begun.tell(body)), Deed::Bus(Box::new(told.account)))
+    }
+
     /// What is about events.
-    async fn follow(
-        &self,
-        route: Route,
-        asked: &Asked,
-        evidence: Option<&Evidence>,
-        frame: &Frame<'_>,
-    ) -> Result<Response<AnswerBody>, Refusal> {
-        self.bus.charge(evidence)?;
+    async fn follow(&self, begun: &Begun<'_>, route: Route) -> Result<Response<AnswerBody>, Refusal> {
+        self.bus.charge(&begun.evidence)?;
         // Without a journal no entity offers its events, so no grant permits them.
         let subscriptions = self.subscriptions.as_ref().ok_or(Code::NotPermitted)?;
-        subscriptions.answer(route, self.bus.identify(evidence)?, asked, frame).await
+        let system = self.bus.identify(&begun.evidence)?.id.clone();
+        subscriptions.answer(route, system, &begun.evidence, &begun.asked, &begun.frame()).await
     }
 
     /// What the bus says of itself, and of the caller's updates, to this caller.
-    async fn about(&self, route: Route, evidence: Option<&Evidence>) -> Result<Body, Refusal> {
+    async fn about(&self, begun: &Begun<'_>, route: Route) -> Result<Body, Refusal> {
+        let evidence = &begun.evidence;
         match route {
             Route::Update(id) => return Ok(rabita_contract::update::update(&self.bus.update(evidence, id).await?)),
             Route::Updates(query) => {
@@ -153,7 +220,10 @@ impl Exchanges {
             }
             _ => {}
         }
-        let catalogue = self.bus.catalogue(evidence)?;
+        let mut catalogue = self.bus.catalogue(evidence)?;
+        if let Some(caller) = &begun.caller {
+            catalogue.transparency = self.transparency.rights(&caller.id);
+        }
         Ok(match route {
             Route::OpenApi => Body::json(&rabita_contract::openapi::openapi(&catalogue, env!("CARGO_PKG_VERSION"))),
             Route::AsyncApi => Body::json(&rabita_contract::asyncapi::asyncapi(&catalogue, env!("CARGO_PKG_VERSION"))),
@@ -167,215 +237,101 @@ impl Exchanges {
         })
     }
 
-    async fn entity(
-        &self,
-        head: &Parts,
-        asked: &Asked,
-        ask: Ask,
-        evidence: Option<Arc<Evidence>>,
-        exchange: ExchangeId,
-        started: Instant,
-    ) -> Response<AnswerBody> {
-        let caller_trace = TraceParent::of(&head.headers);
+    async fn entity(&self, begun: &Begun<'_>, ask: Ask) -> Ended {
+        let caller_trace = TraceParent::of(&begun.head.headers);
         // A name that no configuration has may be anything, so it names no span.
         let span = self.bus.has(&ask.target).then(|| self.tracing.begin(caller_trace, &ask)).flatten();
         let traceparent = span.as_ref().map(Span::traceparent).or_else(|| caller_trace.map(|trace| trace.to_string()));
-        let purpose = ask.purpose.clone();
         let within = match &ask.want {
             Want::Change(submission) => submission.within,
             _ => "",
         };
-        let leaves = Leaves { meters: &self.meters, exchange, started, stayed: false };
-        let Exchange { result, trail } = self.bus.exchange(Received { exchange, evidence, traceparent, ask }).await;
+        let leaves = Leaves::of(&self.meters, begun.exchange, begun.started);
+        let received = Received { exchange: begun.exchange, evidence: begun.evidence.clone(), traceparent, ask };
+        let Exchange { result, trail } = self.bus.exchange(received).await;
         leaves.stayed();
         let limits: Vec<RateLimit<'_>> = trail.limit.iter().map(told).collect();
-        let mut frame = frame(exchange, started, &trail.timing, &limits);
+        let mut frame = frame(begun.exchange, begun.started, &trail.timing, &limits);
         (frame.update, frame.is_replayed) = (trail.update, trail.is_replayed);
-        let (system, purpose) = (trail.system.as_ref().map(SystemId::as_str), purpose.as_ref().map(Purpose::as_str));
-        let line = Line { meters: &self.meters, exchange, started, system, trail: Some(&trail), purpose };
-        match result {
+        let (response, refusal) = match result {
             Ok(answer) => {
-                let code = refused_with(&answer);
-                match code {
-                    None => line.answered(),
-                    Some(code) => line.refused(&Refusal::new(code)),
-                }
-                let response = respond(answer, within, asked, &mut frame).await;
-                if let Some(span) = span {
-                    span.end(&trail, response.status().as_u16(), code);
-                }
+                let refusal = refused_with(&answer).map(Refusal::new);
+                (respond(answer, within, &begun.asked, &mut frame).await, refusal)
+            }
+            Err(refusal) => (rabita_contract::problem(&refusal, &begun.asked, &frame).map(whole), Some(refusal)),
+        };
+        Ended { response, deed: Deed::Registry(Box::new(trail)), refusal, span }
+    }
+
+    /// Records what came of a request, and gives the answer its receipt, its signature and its log line.
+    async fn end(&self, begun: &Begun<'_>, ended: Ended) -> Response<AnswerBody> {
+        let Ended { response, deed, mut refusal, span } = ended;
+        let code = refusal.as_ref().map(|refusal| refusal.code);
+        let mut response = match self.recording.record(begun, response, &deed, code).await {
+            Ok(response) => response,
+            Err(unrecorded) => {
+                let response = rabita_contract::problem(&unrecorded, &begun.asked, &begun.frame()).map(whole);
+                refusal = Some(unrecorded);
                 response
             }
+        };
+        if let Err(unsigned) = self.recording.sign(&mut response, begun).await {
+            response = rabita_contract::problem(&unsigned, &begun.asked, &begun.frame()).map(whole);
+            refusal = Some(unsigned);
+        }
+        let trail = match &deed {
+            Deed::Registry(trail) => Some(&**trail),
+            _ => None,
+        };
+        let line = Line {
+            meters: &self.meters,
+            exchange: begun.exchange,
+            started: begun.started,
+            system: begun.caller.as_ref().map(|caller| caller.id.as_str()),
+            trail,
+            purpose: deed.purpose(),
+        };
+        line.end(refusal.as_ref());
+        if let (Some(span), Some(trail)) = (span, trail) {
+            span.end(trail, response.status().as_u16(), refusal.map(|refusal| refusal.code));
+        }
+        response
+    }
+}
+
+impl Begun<'_> {
+    fn frame(&self) -> rabita_contract::Frame<'static> {
+        frame(self.exchange, self.started, &Timing::default(), &[])
+    }
+
+    fn tell(&self, body: Body) -> Response<AnswerBody> {
+        let etag = ETag::of(digest(&SHA256, body.bytes()).as_ref());
+        rabita_contract::respond(body, Some(&etag), &self.asked, &self.frame()).map(whole)
+    }
+
+    fn refused(&self, refusal: Refusal) -> Ended {
+        self.ended(Err(refusal), Deed::bus("unread"))
+    }
+
+    fn ended(&self, result: Result<Response<AnswerBody>, Refusal>, deed: Deed) -> Ended {
+        match result {
+            Ok(response) => Ended { response, deed, refusal: None, span: None },
             Err(refusal) => {
-                line.refused(&refusal);
-                let response = rabita_contract::problem(&refusal, asked, &frame).map(whole);
-                if let Some(span) = span {
-                    span.end(&trail, response.status().as_u16(), Some(refusal.code));
-                }
-                response
+                let response = rabita_contract::problem(&refusal, &self.asked, &self.frame()).map(whole);
+                Ended { response, deed, refusal: Some(refusal), span: None }
             }
         }
     }
 }
 
-fn filter(query: UpdatesQuery) -> Filter {
-    let UpdatesQuery { state, registry, since, limit, cursor } = query;
-    let limit = limit.map_or(0, |limit| limit as usize);
-    Filter { state, registry, since, limit, cursor, ..Filter::default() }
-}
-
-/// Notices a caller who leaves before the answer: the registry may have been asked all the same.
-struct Leaves<'a> {
-    meters: &'a Meters,
-    exchange: ExchangeId,
-    started: Instant,
-    stayed: bool,
-}
-
-impl Leaves<'_> {
-    fn stayed(mut self) {
-        self.stayed = true;
+/// What the ledger calls a question to the bus itself.
+const fn service(route: &Route) -> &'static str {
+    match route {
+        Route::Catalogue => "catalogue",
+        Route::OpenApi => "openapi",
+        Route::AsyncApi => "asyncapi",
+        Route::Schemas(_) => "schemas",
+        Route::Update(_) | Route::Updates(_) => "updates",
+        _ => "other",
     }
-}
-
-impl Drop for Leaves<'_> {
-    fn drop(&mut self) {
-        if !self.stayed {
-            self.meters.count(None, "caller_left", self.started.elapsed());
-            tracing::info!(exchange = %self.exchange, us = as_micros(self.started.elapsed()), "the caller left before the answer");
-        }
-    }
-}
-
-/// Lets what is left of a body arrive, up to a bound. An HTTP/2 stream that ended before its body was sent would be
-/// reset, and some callers then lose the answer that had come before.
-fn discard(mut body: Incoming) {
-    if body.is_end_stream() {
-        return;
-    }
-    tokio::spawn(tokio::time::timeout(DISCARD_TIME, async move {
-        let mut left = DISCARD_MAX;
-        while let Some(Ok(frame)) = body.frame().await {
-            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-                Some(less) => left = less,
-                None => return,
-            }
-        }
-    }));
-}
-
-const DISCARD_TIME: Duration = Duration::from_secs(2);
-const DISCARD_MAX: usize = 1 << 20;
-
-/// The code of a change that came to nothing.
-fn refused_with(answer: &Answer) -> Option<Code> {
-    let Answer::Change { entry, .. } = answer else { return None };
-    let conclusion = entry.conclusion.as_ref().filter(|conclusion| conclusion.outcome != Outcome::Applied)?;
-    conclusion.code
-}
-
-async fn respond(answer: Answer, within: &str, asked: &Asked, frame: &mut Frame<'_>) -> Response<AnswerBody> {
-    match answer {
-        Answer::Change { entry, location, wait } => {
-            let record = location.map(|key| rabita_contract::update::record_path(&entry.update.target, &Key(key)));
-            let terms = ChangeTerms { wait, record: record.as_deref(), within };
-            rabita_contract::change_answer(&entry, &terms, asked, frame).map(whole)
-        }
-        Answer::Data { body, next, version, age, stale, observed } => {
-            frame.age = age;
-            frame.is_stale = stale;
-            frame.observed = observed;
-            let body = match &*body {
-                rabita_core::Body::Record(record) => Body::record(record),
-                rabita_core::Body::Many(records) => Body::many(records),
-                rabita_core::Body::Page(records) => Body::page(records, next.as_deref()),
-            };
-            let etag = ETag::with_version(digest(&SHA256, body.bytes()).as_ref(), version.as_deref().unwrap_or_default());
-            rabita_contract::respond(body, Some(&etag), asked, frame).map(whole)
-        }
-        Answer::Binary { stream, media_type } => binary::respond(stream, &media_type, asked, frame).await,
-    }
-}
-
-fn whole(bytes: Bytes) -> AnswerBody {
-    Either::Left(Full::new(bytes))
-}
-
-fn frame<'a>(exchange: ExchangeId, started: Instant, timing: &Timing, limits: &'a [RateLimit<'a>]) -> Frame<'a> {
-    Frame {
-        bus: started.elapsed().saturating_sub(timing.registry),
-        registry: (!timing.registry.is_zero()).then_some(timing.registry),
-        limits,
-        ..Frame::new(exchange)
-    }
-}
-
-fn told(state: &LimitState) -> RateLimit<'static> {
-    RateLimit {
-        policy: state.name,
-        quota: u64::from(state.quota),
-        window_s: 1,
-        remaining: u64::from(state.remaining),
-        reset_s: state.reset_s,
-    }
-}
-
-impl Line<'_> {
-    fn answered(&self) {
-        self.count("ok");
-        tracing::info!(
-            exchange = %self.exchange,
-            system = self.system,
-            target_entity = self.trail.map(|trail| tracing::field::display(&trail.target)),
-            operation = self.trail.map(|trail| trail.operation.as_str()),
-            purpose = self.purpose,
-            us = self.micros(),
-            registry_us = self.trail.map(|trail| as_micros(trail.timing.registry)),
-            "exchange"
-        );
-    }
-
-    /// The one place where a refusal is logged.
-    fn refused(&self, refusal: &Refusal) {
-        self.count(refusal.code.as_str());
-        // A name that no configuration has may be anything: a key in a registry's place.
-        let known = self.trail.filter(|trail| trail.is_known);
-        tracing::info!(
-            exchange = %self.exchange,
-            system = self.system,
-            target_entity = known.map(|trail| tracing::field::display(&trail.target)),
-            operation = self.trail.map(|trail| trail.operation.as_str()),
-            purpose = self.purpose,
-            us = self.micros(),
-            registry_us = self.trail.map(|trail| as_micros(trail.timing.registry)),
-            code = refusal.code.as_str(),
-            detail = refusal.detail.as_deref(),
-            faults = self.faults(refusal),
-            "exchange refused"
-        );
-    }
-
-    /// What kinds of faults there are, and in which places of a registry's reply. The places in a request are left out:
-    /// their names are the caller's, and a caller's mistake can be a value in a name's place.
-    fn faults(&self, refusal: &Refusal) -> Option<String> {
-        let of_registry = refusal.code.blame() == Blame::Registry;
-        let told = refusal.faults.iter().map(|fault| match &fault.parameter {
-            None if of_registry => format!("{} {}", fault.pointer, fault.code),
-            _ => fault.code.to_owned(),
-        });
-        let told: Vec<String> = told.collect();
-        (!told.is_empty()).then(|| told.join("; "))
-    }
-
-    fn count(&self, code: &'static str) {
-        self.meters.count(self.trail, code, self.started.elapsed());
-    }
-
-    fn micros(&self) -> u64 {
-        as_micros(self.started.elapsed())
-    }
-}
-
-fn as_micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

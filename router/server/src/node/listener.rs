@@ -1,28 +1,27 @@
-//! A listener: connections in, each with TLS, HTTP/1.1 or 2, and the evidence of its client certificate.
+//! A listener: connections in, as many as there are places.
 
-use std::convert::Infallible;
+mod connection;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use metrics::{counter, gauge};
-use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 
-use super::evidence;
 use super::exchange::Exchanges;
+use super::tls::Transport;
+use connection::Connection;
 
 /// Streams of one HTTP/2 connection at once.
 const STREAMS_MAX: u32 = 256;
 
 pub(super) struct Listener {
     pub socket: TcpListener,
-    pub tls: Arc<ServerConfig>,
+    pub transport: Arc<Transport>,
     pub connections: Arc<Semaphore>,
     pub exchanges: Arc<Exchanges>,
     pub head_timeout: Duration,
@@ -31,9 +30,8 @@ pub(super) struct Listener {
 impl Listener {
     /// Serves until told to stop, then finishes what is under way, however long it takes.
     pub async fn run(self, mut stops: watch::Receiver<bool>) {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
         let http = Arc::new(self.http());
-        let graceful = Arc::new(GracefulShutdown::new());
+        let open = TaskTracker::new();
         loop {
             let stream = tokio::select! {
                 accepted = self.socket.accept() => match accepted {
@@ -52,14 +50,13 @@ impl Listener {
                 continue;
             };
             let connection = Connection {
-                acceptor: acceptor.clone(),
+                transport: self.transport.watch(),
                 http: Arc::clone(&http),
                 exchanges: Arc::clone(&self.exchanges),
                 head_timeout: self.head_timeout,
                 stops: stops.clone(),
-                watcher: graceful.watcher(),
             };
-            tokio::spawn(async move {
+            open.spawn(async move {
                 let open = gauge!("rabita_connections");
                 open.increment(1.0);
                 connection.serve(stream).await;
@@ -68,9 +65,8 @@ impl Listener {
             });
         }
         drop(self.socket);
-        if let Some(graceful) = Arc::into_inner(graceful) {
-            graceful.shutdown().await;
-        }
+        open.close();
+        open.wait().await;
     }
 
     fn http(&self) -> auto::Builder<TokioExecutor> {
@@ -81,50 +77,5 @@ impl Listener {
             .max_concurrent_streams(STREAMS_MAX)
             .keep_alive_interval(Some(Duration::from_secs(30)));
         http
-    }
-}
-
-struct Connection {
-    acceptor: TlsAcceptor,
-    http: Arc<auto::Builder<TokioExecutor>>,
-    exchanges: Arc<Exchanges>,
-    head_timeout: Duration,
-    stops: watch::Receiver<bool>,
-    watcher: hyper_util::server::graceful::Watcher,
-}
-
-impl Connection {
-    async fn serve(mut self, stream: TcpStream) {
-        // Without this a small answer waits for the caller's delayed acknowledgement.
-        let _ = stream.set_nodelay(true);
-        let handshake = tokio::time::timeout(self.head_timeout, self.acceptor.accept(stream));
-        let handshake = tokio::select! {
-            handshake = handshake => handshake,
-            // Nothing is under way before the first request: a silent connection must not hold up the end.
-            () = super::stopped(&mut self.stops) => return,
-        };
-        let stream = match handshake {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                counter!("rabita_handshakes_failed_total").increment(1);
-                tracing::debug!(%error, "a TLS handshake failed");
-                return;
-            }
-            Err(_) => {
-                counter!("rabita_handshakes_failed_total").increment(1);
-                return;
-            }
-        };
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        let evidence = certificate.map(|certificate| Arc::new(evidence::of(certificate)));
-        let exchanges = self.exchanges;
-        let service = service_fn(move |request| {
-            let (exchanges, evidence) = (Arc::clone(&exchanges), evidence.clone());
-            async move { Ok::<_, Infallible>(exchanges.answer(request, evidence).await) }
-        });
-        let served = self.watcher.watch(self.http.serve_connection(TokioIo::new(stream), service).into_owned());
-        if let Err(error) = served.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
     }
 }

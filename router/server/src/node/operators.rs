@@ -55,13 +55,13 @@ pub struct Operators {
 
 /// Why an operator's request came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Refused {
-    status: StatusCode,
-    message: String,
+pub(crate) struct Refused {
+    pub status: StatusCode,
+    pub message: String,
 }
 
 impl Refused {
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
     }
 }
@@ -131,7 +131,7 @@ impl Operators {
 }
 
 /// Refuses what does not come from this machine, or could come from a page in a browser: see the top of this file.
-fn may_order(headers: &HeaderMap, is_local: bool) -> Result<(), Refused> {
+pub(super) fn may_order(headers: &HeaderMap, is_local: bool) -> Result<(), Refused> {
     if !is_local {
         return Err(Refused::new(
             StatusCode::FORBIDDEN,
@@ -231,7 +231,7 @@ async fn earlier(journal: &dyn Journal, entry: &Entry, chosen: &HashSet<UpdateId
     Ok(before.into_iter().find(|id| !chosen.contains(id)))
 }
 
-fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+pub(super) fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(format!("{body:#}\n"))));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -9,13 +9,14 @@ use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use rabita_config::Country;
 use rabita_contract::event::stream_head;
 use rabita_contract::{Asked, Body, Frame, Route};
-use rabita_core::Bus;
+use rabita_core::{Bus, Evidence};
 use rabita_journal::Journal;
+use rabita_ledger::Ledger;
 use rabita_model::{Code, Refusal, SystemId};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::events::{Streams, Tail};
+use super::events::{Releases, Streams, Tail};
 use super::exchange::AnswerBody;
 use super::webhooks::{Desk, SenderError, Webhooks};
 
@@ -35,10 +36,13 @@ impl Subscriptions {
         journal: &Arc<dyn Journal>,
         country: &Country,
         stops: watch::Receiver<bool>,
+        ledger: Option<Arc<Ledger>>,
     ) -> Result<(Self, Webhooks), SenderError> {
         let tail = Arc::new(Tail::new(journal));
-        let (webhooks, desk) = Webhooks::open(bus, &tail, &country.node.webhooks, &country.directory)?;
-        Ok((Self { streams: Streams::new(bus, &tail, &country.node.limits, stops), desk }, webhooks))
+        let releases = Releases::new(ledger);
+        let streams = Streams::new(bus, &tail, &releases, &country.node.limits, stops);
+        let (webhooks, desk) = Webhooks::open(bus, &tail, releases, &country.node.webhooks, &country.directory)?;
+        Ok((Self { streams, desk }, webhooks))
     }
 
     /// Answers what is asked about events.
@@ -49,17 +53,18 @@ impl Subscriptions {
         &self,
         route: Route,
         system: SystemId,
+        evidence: &Evidence,
         asked: &Asked,
         frame: &Frame<'_>,
     ) -> Result<Response<AnswerBody>, Refusal> {
         let desk = &self.desk;
         let (status, told) = match route {
             Route::Events(query) => {
-                let stream = self.streams.begin(system, query).await?;
+                let stream = self.streams.begin(system, evidence, query).await?;
                 return Ok(stream_head(frame).map(|()| Either::Right(StreamBody::new(stream).boxed_unsync())));
             }
             Route::SubscriptionCreate(wish) => {
-                let told = desk.create(system, wish).await?;
+                let told = desk.create(system, evidence, wish).await?;
                 return Ok(created(&told, asked, frame));
             }
             Route::SubscriptionDelete(id) => {

@@ -76,9 +76,13 @@ fn describe() {
     counter!("rabita_cache_total", "Questions to an entity's memory: hit, miss or stale.");
     counter!("rabita_flights_joined_total", "Questions answered by a call that was under way for another.");
     counter!("rabita_reply_faults_total", "Faults in registries' replies, refused or observed.");
+    counter!("rabita_row_condition_errors_total", "Row conditions of grants that could not be told: the record was left out.");
     gauge!("rabita_connections", "Callers' connections.");
     counter!("rabita_connections_refused_total", "Connections beyond the limit.");
-    counter!("rabita_handshakes_failed_total", "TLS handshakes that failed or took too long.");
+    counter!("rabita_handshakes_failed_total", "TLS handshakes that failed or took too long, by reason.");
+    counter!("rabita_connections_distrusted_total", "Connections that ended because their client certificate no longer held.");
+    gauge!("rabita_issuer_keys", "Keys of an issuer of access tokens that can verify.");
+    counter!("rabita_issuer_keys_read_total", "Readings of an issuer's keys, by issuer and result.");
     counter!("rabita_updates_total", "Updates that ended, by registry and outcome.");
     counter!("rabita_update_attempts_total", "Attempts to apply updates, by registry and result.");
     histogram!("rabita_update_seconds", "The time from an update's acceptance to its outcome.");
@@ -86,6 +90,7 @@ fn describe() {
     gauge!("rabita_journal_parked", "Updates that wait for a person, by registry.");
     gauge!("rabita_journal_oldest_seconds", "The age of the oldest update on its way, by registry; 0 where none is.");
     gauge!("rabita_journal_healthy", "1 while the journal takes updates on.");
+    counter!("rabita_ledger_split_views_total", "Rounds in which a log showed another past than before.");
 }
 
 /// The maker of traces, where the configuration asks for them.

@@ -1,14 +1,22 @@
-//! The TLS of a listener: its certificate, and whose client certificates it takes.
+//! The TLS of the listeners: their certificates, and whose client certificates they take. All of it can be read anew
+//! while the node runs.
+//!
+//! What is read anew is checked whole before it takes the place of what was there. Open connections learn of it, and
+//! end where their client certificate no longer holds: `listener/connection.rs`.
 
-use std::path::{Path, PathBuf};
+mod clients;
+mod load;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use rabita_config::node::{ClientCertificate, Tls, TlsVersion};
-use rustls::crypto::aws_lc_rs;
-use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig, version};
-use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rabita_config::Country;
+use rabita_config::node::Listener;
+use rustls::ServerConfig;
+use rustls::server::VerifierBuilderError;
+use rustls::server::danger::ClientCertVerifier;
+use rustls_pki_types::{CertificateDer, UnixTime, pem};
+use tokio::sync::watch;
 
 /// Why a listener has no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -17,55 +25,110 @@ pub enum TlsError {
     Pem { file: PathBuf, source: pem::Error },
     #[error("{} holds a certificate that is no authority: {source}", .file.display())]
     Authority { file: PathBuf, source: rustls::Error },
+    #[error("{} holds a revocation list that cannot be read", .file.display())]
+    Revocations { file: PathBuf },
     #[error("client certificates cannot be verified with {}: {source}", .file.display())]
     Verifier { file: PathBuf, source: VerifierBuilderError },
     #[error("{} and {} do not go together: {source}", .certificate.display(), .key.display())]
     Certificate { certificate: PathBuf, key: PathBuf, source: rustls::Error },
+    #[error("the listeners are others than those that the node started with: that needs a restart")]
+    Listeners,
 }
 
-/// Makes the TLS of a listener.
-///
-/// # Errors
-/// When a file cannot be used, naming it.
-pub(super) fn server(directory: &Path, tls: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let versions: &[_] = match tls.min_version {
-        TlsVersion::V1_2 => &[&version::TLS13, &version::TLS12],
-        TlsVersion::V1_3 => &[&version::TLS13],
-    };
-    let file = directory.join(&tls.client_authorities);
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(&file)? {
-        roots.add(authority).map_err(|source| TlsError::Authority { file: file.clone(), source })?;
-    }
-    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    if let Some(revocations) = &tls.revocations {
-        verifier = verifier.with_crls(revocation_lists(&directory.join(revocations))?).allow_unknown_revocation_status();
-    }
-    if tls.client_certificate == ClientCertificate::Optional {
-        verifier = verifier.allow_unauthenticated();
-    }
-    let verifier = verifier.build().map_err(|source| TlsError::Verifier { file, source })?;
-
-    let (certificate, key) = (directory.join(&tls.certificate), directory.join(&tls.key));
-    let chain = certificates(&certificate)?;
-    let private = PrivateKeyDer::from_pem_file(&key).map_err(|source| TlsError::Pem { file: key.clone(), source })?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .expect("the provider speaks TLS 1.2 and 1.3")
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, private)
-        .map_err(|source| TlsError::Certificate { certificate, key, source })?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+/// The TLS of all listeners, in their order.
+#[derive(Debug)]
+pub(super) struct Transports {
+    listeners: Vec<Listener>,
+    transports: Vec<Arc<Transport>>,
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = |source| TlsError::Pem { file: file.to_owned(), source };
-    CertificateDer::pem_file_iter(file).map_err(pem)?.collect::<Result<_, _>>().map_err(pem)
+/// The TLS of one listener, as it is now.
+#[derive(Debug)]
+pub(super) struct Transport(watch::Sender<Arc<Loaded>>);
+
+/// What was read at one time.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub server: Arc<ServerConfig>,
+    clients: Arc<dyn ClientCertVerifier>,
+    /// When the first of the revocation lists is over, in seconds since 1970.
+    pub lists_until: Option<i64>,
+    /// The SHA-256 of what it was made of.
+    sha256: Vec<u8>,
 }
 
-fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
-    let pem = |source| TlsError::Pem { file: file.to_owned(), source };
-    CertificateRevocationListDer::pem_file_iter(file).map_err(pem)?.collect::<Result<_, _>>().map_err(pem)
+/// What was read anew and is not yet in use; nothing for a listener where nothing has changed.
+#[derive(Debug)]
+pub(super) struct PreparedTransports(Vec<Option<Loaded>>);
+
+impl Transports {
+    /// Reads what the listeners need.
+    ///
+    /// # Errors
+    /// When a file cannot be used, naming it.
+    pub fn open(country: &Country) -> Result<Self, TlsError> {
+        let listeners = country.node.listeners.clone();
+        let transports = load::all(country)?.into_iter().map(|loaded| Arc::new(Transport(watch::Sender::new(Arc::new(loaded)))));
+        Ok(Self { listeners, transports: transports.collect() })
+    }
+
+    /// The TLS of the listener at this place.
+    pub fn of(&self, at: usize) -> Arc<Transport> {
+        Arc::clone(&self.transports[at])
+    }
+
+    /// Reads all of it anew and changes nothing.
+    ///
+    /// # Errors
+    /// When a file cannot be used, or the listeners are others.
+    pub fn prepare(&self, country: &Country) -> Result<PreparedTransports, TlsError> {
+        let now = &country.node.listeners;
+        let is_same = |(one, other): (&Listener, &Listener)| one.address == other.address;
+        if now.len() != self.listeners.len() || !now.iter().zip(&self.listeners).all(is_same) {
+            return Err(TlsError::Listeners);
+        }
+        // Nobody is asked anew for a certificate, and no connection is looked at, because of a change of grants.
+        let changed = |(loaded, transport): (Loaded, &Arc<Transport>)| {
+            let is_same = transport.0.borrow().sha256 == loaded.sha256;
+            (!is_same).then_some(loaded)
+        };
+        Ok(PreparedTransports(load::all(country)?.into_iter().zip(&self.transports).map(changed).collect()))
+    }
+
+    /// Puts it in the place of what was there.
+    pub fn swap(&self, prepared: PreparedTransports) {
+        for (transport, loaded) in self.transports.iter().zip(prepared.0) {
+            if let Some(loaded) = loaded {
+                transport.0.send_replace(Arc::new(loaded));
+            }
+        }
+    }
+
+    /// The files that all of it is read from.
+    pub fn files(country: &Country) -> Vec<PathBuf> {
+        let of_listener = |listener: &Listener| {
+            let tls = listener.tls.clone();
+            [Some(tls.certificate), Some(tls.key), Some(tls.client_authorities), tls.revocations]
+        };
+        let named = country.node.listeners.iter().flat_map(of_listener).flatten();
+        named.map(|file| country.directory.join(file)).collect()
+    }
+}
+
+impl Transport {
+    /// What is in use, now and from now on.
+    pub fn watch(&self) -> watch::Receiver<Arc<Loaded>> {
+        self.0.subscribe()
+    }
+}
+
+impl Loaded {
+    /// Whether a client certificate holds now: its authority, its time, its use, and that nobody took it back.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn holds(&self, chain: &[CertificateDer<'static>]) -> Result<(), rustls::Error> {
+        let (certificate, intermediates) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
+        self.clients.verify_client_cert(certificate, intermediates, UnixTime::now()).map(drop)
+    }
 }

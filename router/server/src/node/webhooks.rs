@@ -28,11 +28,11 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use attempt::Sender;
 pub use attempt::SenderError;
-use delivery::{Delivery, Shared};
+use delivery::{Broken, Delivery, Shared};
 pub(super) use desk::Desk;
 use stored::Subscription;
 
-use super::events::Tail;
+use super::events::{Releases, Tail};
 
 /// How often subscriptions that other nodes made, and duties that other nodes gave up, are looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ pub(super) struct Webhooks {
     running: HashMap<SubscriptionId, Running>,
     /// Deleted while their deliveries ran: what these wrote last has still to be forgotten.
     deleted: Vec<(SubscriptionId, Instant)>,
-    tasks: JoinSet<(SubscriptionId, Result<(), JournalError>)>,
+    tasks: JoinSet<(SubscriptionId, Result<(), Broken>)>,
 }
 
 struct Running {
@@ -61,10 +61,17 @@ impl Webhooks {
     ///
     /// # Errors
     /// When the authorities of receivers cannot be read.
-    pub fn open(bus: &Arc<Bus>, tail: &Arc<Tail>, spec: &Spec, directory: &Path) -> Result<(Self, Desk), SenderError> {
+    pub fn open(
+        bus: &Arc<Bus>,
+        tail: &Arc<Tail>,
+        releases: Releases,
+        spec: &Spec,
+        directory: &Path,
+    ) -> Result<(Self, Desk), SenderError> {
         let shared = Arc::new(Shared {
             bus: Arc::clone(bus),
             tail: Arc::clone(tail),
+            releases,
             sender: Sender::new(spec, directory)?,
             retries: spec.retry_ms.iter().copied().map(Duration::from_millis).collect(),
             disable_after: spec.disable_after,
@@ -142,7 +149,7 @@ impl Webhooks {
     }
 
     /// A delivery came to its end; if there is still need of it, it begins anew at the next look.
-    fn ended(&mut self, ended: Option<(SubscriptionId, Result<(), JournalError>)>) {
+    fn ended(&mut self, ended: Option<(SubscriptionId, Result<(), Broken>)>) {
         let Some((id, result)) = ended else { return };
         if self.running.get(&id).is_some_and(|running| running.task.is_finished()) {
             self.running.remove(&id);
@@ -153,10 +160,10 @@ impl Webhooks {
     }
 }
 
-async fn deliver(id: SubscriptionId, delivery: Delivery) -> (SubscriptionId, Result<(), JournalError>) {
+async fn deliver(id: SubscriptionId, delivery: Delivery) -> (SubscriptionId, Result<(), Broken>) {
     let result = delivery.run().await;
     if result.is_err() {
-        // It begins anew as soon as it has ended, and the journal may be away for a while.
+        // It begins anew as soon as it has ended, and the journal or the ledger may be away for a while.
         tokio::time::sleep(LOOK).await;
     }
     (id, result)

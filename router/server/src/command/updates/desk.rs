@@ -16,14 +16,19 @@ use crate::command::Failed;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The admin listener of one node.
-pub(super) struct Desk {
+pub(in crate::command) struct Desk {
     address: String,
     client: reqwest::Client,
 }
 
 impl Desk {
-    pub fn of(node: &Node) -> Result<Self, Failed> {
-        let address = match (&node.admin, &node.config) {
+    pub(in crate::command::updates) fn of(node: &Node) -> Result<Self, Failed> {
+        Self::at(node.admin.as_deref(), node.config.as_deref())
+    }
+
+    /// The one at this address, or that of this configuration, or the usual one.
+    pub fn at(admin: Option<&str>, config: Option<&Path>) -> Result<Self, Failed> {
+        let address = match (admin, config) {
             (Some(admin), _) => admin.trim_end_matches('/').to_owned(),
             (None, Some(directory)) => of_configuration(directory)?,
             (None, None) => url(Admin::default().address),
@@ -34,6 +39,11 @@ impl Desk {
         // A proxy of the machine is for what lies beyond it.
         let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         Ok(Self { address, client })
+    }
+
+    /// Whether a node answers there.
+    pub async fn is_there(&self) -> bool {
+        self.client.get(format!("{}/livez", self.address)).send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
     pub async fn get(&self, path: &str, query: &Map<String, Value>) -> Result<Value, Failed> {
@@ -62,9 +72,7 @@ impl Desk {
         match told {
             Some(told) if status.is_success() => Ok(told),
             Some(told) => Err(told["error"].as_str().map_or_else(|| format!("the node answers {status}"), str::to_owned).into()),
-            None => {
-                Err(format!("what listens at {} is no admin listener with updates: it answers {status}", self.address).into())
-            }
+            None => Err(format!("what listens at {} is no admin listener of a node: it answers {status}", self.address).into()),
         }
     }
 }

@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use rabita_config::webhooks::Webhooks as Spec;
-use rabita_model::EventId;
+use rabita_model::{EventId, ExchangeId};
 use reqwest::Certificate;
 use reqwest::redirect::Policy;
 
@@ -69,8 +69,8 @@ impl Sender {
         Ok(Self { client, spec: spec.clone() })
     }
 
-    /// Sends one event once.
-    pub async fn send(&self, url: &str, secret: &Secret, id: EventId, body: Bytes) -> Outcome {
+    /// Sends one event once, as this exchange.
+    pub async fn send(&self, url: &str, secret: &Secret, id: EventId, exchange: ExchangeId, body: Bytes) -> Outcome {
         // The node's rules may have become stricter since the subscription was made.
         let Ok(url) = address::check(url, &self.spec) else {
             return Outcome::Failed { why: "the address is none that the bus connects to".to_owned(), retry_after: None };
@@ -80,6 +80,7 @@ impl Sender {
             .client
             .post(url)
             .header(CONTENT_TYPE, "application/cloudevents+json")
+            .header("rabita-exchange", exchange.to_string())
             .header("webhook-id", id.to_string())
             .header("webhook-timestamp", now.as_second())
             .header("webhook-signature", secret.sign(id, now, &body))

@@ -11,12 +11,14 @@ use rabita_contract::event::EventView;
 use rabita_core::Bus;
 use rabita_core::feed::Feed;
 use rabita_journal::{JournalError, Kept, Position};
+use rabita_ledger::LedgerError;
 use rabita_model::{Event, SystemId};
+use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
 use super::attempt::{Outcome, Sender};
 use super::stored::{self, Dead, Disabled, DisabledBy, Progress, Subscription};
-use crate::node::events::Tail;
+use crate::node::events::{Release, Releases, Tail};
 
 /// How often the progress is written down while nothing is sent.
 const KEEP: Duration = Duration::from_secs(60);
@@ -25,6 +27,7 @@ const KEEP: Duration = Duration::from_secs(60);
 pub(super) struct Shared {
     pub bus: Arc<Bus>,
     pub tail: Arc<Tail>,
+    pub releases: Releases,
     pub sender: Sender,
     pub retries: Vec<Duration>,
     pub disable_after: u32,
@@ -52,6 +55,16 @@ struct Running {
     kept_at: Instant,
 }
 
+/// Why a delivery breaks off. It is taken up again where it was.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What is sent could not be recorded, so it was not sent.
+    #[error("nothing leaves the bus that its ledger does not have: {0}")]
+    Ledger(#[from] LedgerError),
+}
+
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -61,14 +74,15 @@ enum Step {
 }
 
 impl Delivery {
-    /// Delivers until the subscription is disabled or the journal fails. While no grant holds nothing is sent, and
+    /// Delivers until the subscription is disabled, or the journal or the ledger fails. While no grant holds nothing is sent, and
     /// nothing is passed over: what counts is the grant at the time of sending.
-    pub async fn run(self) -> Result<(), JournalError> {
+    pub async fn run(self) -> Result<(), Broken> {
         let Self { shared, subscription, nudge } = self;
         let purpose = subscription.purpose.as_ref();
-        let Ok(feed) = shared.bus.feed(&subscription.system, &subscription.interest(), purpose) else {
-            // No grant begins to hold in the life of a configuration.
-            return std::future::pending().await;
+        let Ok(feed) = shared.bus.feed(&subscription.system, &subscription.interest(), purpose, None) else {
+            // Another configuration may grant it.
+            tokio::time::sleep(super::LOOK).await;
+            return Ok(());
         };
         // Without a progress the subscription was deleted a moment ago.
         let Some(progress) = stored::progress(&*shared.tail.journal, subscription.id).await? else { return Ok(()) };
@@ -77,7 +91,7 @@ impl Delivery {
 }
 
 impl Running {
-    async fn run(mut self) -> Result<(), JournalError> {
+    async fn run(mut self) -> Result<(), Broken> {
         let mut news = self.shared.tail.news();
         loop {
             if !self.feed.is_open() || self.replay_if_asked().await? == Step::End {
@@ -118,23 +132,20 @@ impl Running {
     }
 
     /// Brings one event, with as many attempts as it takes or the schedule has.
-    async fn bring(&mut self, position: &Position, event: &Event, by: Option<&SystemId>) -> Result<Step, JournalError> {
+    async fn bring(&mut self, position: &Position, event: &Event, by: Option<&SystemId>) -> Result<Step, Broken> {
         if self.progress.event != Some(event.id) {
             (self.progress.event, self.progress.attempts, self.progress.next_at) = (Some(event.id), 0, None);
         }
         loop {
             // Grants may end between two attempts.
-            if !self.feed.is_open() {
+            if self.wait().await? == Step::End || !self.feed.is_open() {
                 return Ok(Step::End);
             }
-            let Some(body) = self.body(event, by) else {
+            let Some(shown) = self.shown(event, by) else {
                 self.progress.pass(position.clone());
                 return Ok(Step::On);
             };
-            if self.wait().await? == Step::End {
-                return Ok(Step::End);
-            }
-            match self.send(event, body).await {
+            match self.send(event, &shown).await? {
                 Outcome::Done => {
                     self.progress.pass(position.clone());
                     self.progress.dead_in_row = 0;
@@ -159,7 +170,7 @@ impl Running {
     }
 
     /// Waits for the next attempt's time.
-    async fn wait(&mut self) -> Result<Step, JournalError> {
+    async fn wait(&mut self) -> Result<Step, Broken> {
         while let Some(at) = self.progress.next_at {
             let left = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default();
             if left.is_zero() {
@@ -179,7 +190,7 @@ impl Running {
 
     /// Sends the dead letters again, where that was asked for: each once, in their order, up to the first that is not
     /// taken. Whoever asks says that the receiver is there again, so what waits for its next attempt waits no longer.
-    async fn replay_if_asked(&mut self) -> Result<Step, JournalError> {
+    async fn replay_if_asked(&mut self) -> Result<Step, Broken> {
         let id = self.subscription.id;
         if !stored::is_replay_asked(&*self.shared.tail.journal, id).await? {
             return Ok(Step::On);
@@ -187,8 +198,8 @@ impl Running {
         self.progress.next_at = None;
         for dead in stored::dead(&*self.shared.tail.journal, id).await? {
             let by = self.shared.tail.system(&dead.event).await;
-            let outcome = match self.body(&dead.event, by.as_ref()) {
-                Some(body) => self.send(&dead.event, body).await,
+            let outcome = match self.shown(&dead.event, by.as_ref()) {
+                Some(shown) => self.send(&dead.event, &shown).await?,
                 // What may not be seen any more is not kept for it either.
                 None => Outcome::Done,
             };
@@ -207,7 +218,7 @@ impl Running {
     }
 
     /// Lays an event aside and goes on to the next; too many in a row, and nothing is sent any more.
-    async fn bury(&mut self, position: &Position, event: &Event, why: String) -> Result<Step, JournalError> {
+    async fn bury(&mut self, position: &Position, event: &Event, why: String) -> Result<Step, Broken> {
         let (id, system) = (self.subscription.id, self.subscription.system.to_string());
         counter!("rabita_webhook_dead_total", "system" => system).increment(1);
         tracing::warn!(
@@ -230,7 +241,7 @@ impl Running {
         Ok(Step::On)
     }
 
-    async fn disable(&mut self, reason: DisabledBy, mut kept: Vec<Kept>) -> Result<Step, JournalError> {
+    async fn disable(&mut self, reason: DisabledBy, mut kept: Vec<Kept>) -> Result<Step, Broken> {
         tracing::warn!(subscription = %self.subscription.id, system = %self.subscription.system, ?reason, "a subscription is disabled");
         let disabled = Some(Disabled { at: Timestamp::now(), reason });
         kept.push(Subscription { disabled, ..self.subscription.clone() }.kept());
@@ -240,26 +251,30 @@ impl Running {
     }
 
     /// What is sent of an event; `None` where the subscription's system may not see it.
-    fn body(&self, event: &Event, by: Option<&SystemId>) -> Option<Bytes> {
+    fn shown(&self, event: &Event, by: Option<&SystemId>) -> Option<Value> {
         let fields = self.feed.view(event)?;
         let view = EventView { fields: &fields, is_own: by == Some(&self.subscription.system) };
-        let event = rabita_contract::event::event(event, &view)?;
-        Some(event.to_string().into())
+        rabita_contract::event::event(event, &view)
     }
 
-    async fn send(&self, event: &Event, body: Bytes) -> Outcome {
+    /// One attempt, which the ledger has before it is made: the receiver may have got what it does not answer to.
+    async fn send(&self, event: &Event, shown: &Value) -> Result<Outcome, Broken> {
         let Ok(_place) = self.shared.places.acquire().await else {
-            return Outcome::Failed { why: "the node is stopping".to_owned(), retry_after: None };
+            return Ok(Outcome::Failed { why: "the node is stopping".to_owned(), retry_after: None });
         };
         let Subscription { url, secret, system, .. } = &self.subscription;
-        let outcome = self.shared.sender.send(url, secret, event.id, body).await;
+        let body = Bytes::from(shown.to_string());
+        let release = Release::of(&self.feed, event, shown);
+        let exchange = release.exchange;
+        self.shared.releases.record(release, &body).await?;
+        let outcome = self.shared.sender.send(url, secret, event.id, exchange, body).await;
         let result = match outcome {
             Outcome::Done => "done",
             Outcome::Gone => "gone",
             Outcome::Failed { .. } => "failed",
         };
         counter!("rabita_webhook_attempts_total", "system" => system.to_string(), "result" => result).increment(1);
-        outcome
+        Ok(outcome)
     }
 
     fn missed(&mut self) {
@@ -270,13 +285,13 @@ impl Running {
         );
     }
 
-    async fn keep(&mut self) -> Result<(), JournalError> {
+    async fn keep(&mut self) -> Result<(), Broken> {
         self.kept_at = Instant::now();
         self.publish(vec![self.progress.kept(self.subscription.id)]).await
     }
 
-    async fn publish(&self, kept: Vec<Kept>) -> Result<(), JournalError> {
-        self.shared.tail.journal.publish(Vec::new(), kept).await
+    async fn publish(&self, kept: Vec<Kept>) -> Result<(), Broken> {
+        Ok(self.shared.tail.journal.publish(Vec::new(), kept).await?)
     }
 }
 

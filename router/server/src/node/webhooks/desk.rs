@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rabita_config::webhooks::Webhooks as Spec;
 use rabita_contract::NewSubscription;
-use rabita_core::Bus;
+use rabita_core::{Bus, Evidence};
 use rabita_core::bus::refused;
 use rabita_journal::{Journal, Kept};
 use rabita_model::{Code, Fault, Refusal, SubscriptionId, SystemId};
@@ -34,7 +34,7 @@ impl Desk {
     ///
     /// # Errors
     /// `invalid_request`, what [`Bus::feed`] refuses, `journal_unavailable`.
-    pub async fn create(&self, system: SystemId, wish: NewSubscription) -> Result<Value, Refusal> {
+    pub async fn create(&self, system: SystemId, evidence: &Evidence, wish: NewSubscription) -> Result<Value, Refusal> {
         address::check(&wish.url, &self.spec)?;
         let NewSubscription { url, registry, entity, purpose } = wish;
         let subscription = Subscription {
@@ -48,7 +48,7 @@ impl Desk {
             created_at: Timestamp::now(),
             disabled: None,
         };
-        self.bus.feed(&subscription.system, &subscription.interest(), subscription.purpose.as_ref())?;
+        self.bus.feed(&subscription.system, &subscription.interest(), subscription.purpose.as_ref(), Some(evidence))?;
         if self.own(&subscription.system).await?.len() >= self.spec.per_system {
             let message = format!("a system has at most {} subscriptions", self.spec.per_system);
             return Err(Refusal::with_faults(Code::InvalidRequest, vec![Fault::at("", "too_many_subscriptions", message)]));

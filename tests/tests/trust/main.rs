@@ -1,0 +1,21 @@
+//! An adversary's list: who pretends to be another, or asks for more than was given, gets nothing.
+//!
+//! Everything is seen from outside: over TLS, with certificates and tokens that were made to be refused, each beside one
+//! that is taken.
+
+mod issuer;
+mod wire;
+
+mod certificates;
+mod ledger;
+mod provider;
+mod signatures;
+mod tokens;
+mod events;
+mod transparency;
+
+#[path = "../bus/people.rs"]
+#[expect(dead_code, reason = "the file is shared with tests of the bus")]
+mod people;
+#[path = "transparency/lines.rs"]
+mod lines;
