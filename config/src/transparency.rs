@@ -12,6 +12,9 @@ pub struct Transparency {
     pub subjects: Vec<SubjectView>,
     /// Systems that may ask who used the registries of one agency: `GET /bus/agencies/{agency}/accesses`.
     pub agencies: Vec<AgencyView>,
+    /// Systems that may read the ledger's entries, to verify what is in them: the log itself, without its entries, is open
+    /// to every known system. Entries hold no personal data in clear, but who asked whom for what.
+    pub auditors: Vec<SystemId>,
     /// Counts without persons, for every known system and for the open: `GET /bus/statistics`.
     pub statistics: Statistics,
 }

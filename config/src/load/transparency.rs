@@ -30,6 +30,9 @@ impl Loader<'_> {
                 self.require(&format!("{place}/purposes/{of}"), "purpose", purpose.as_str(), &known, document);
             }
         }
+        for (at, auditor) in is.auditors.iter().enumerate() {
+            self.require_system(&format!("/auditors/{at}"), auditor, systems, document);
+        }
         let mut seen = BTreeSet::new();
         for (at, view) in is.agencies.iter().enumerate() {
             let place = format!("/agencies/{at}");

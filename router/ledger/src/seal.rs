@@ -1,7 +1,7 @@
 //! What is done with one pseudonym key: pseudonyms, keyed digests, sealing and opening.
 //!
-//! HKDF (RFC 5869) makes of the key's 32 bytes a key for each exchange, and of that one for each use. So an [`Opening`], which
-//! is the key of one exchange, opens that exchange and says nothing of any other.
+//! HKDF (RFC 5869) makes of the key's 32 bytes a key for each exchange, and of that one what each use needs. So an
+//! [`Opening`], which is the key of one exchange, opens that exchange and says nothing of any other.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -24,14 +24,14 @@ pub(crate) const KEY_BYTES: usize = 32;
 const HALF: usize = 16;
 const SALT: &[u8] = b"rabita ledger v1";
 /// What the pseudonym key is made into.
-const PERSON: &[u8] = b"person";
-const PERSONS: &[u8] = b"persons";
-const EXCHANGE: &[u8] = b"exchange";
+const PERSON: &[u8] = b"person:";
+const PERSONS: &[u8] = b"persons:";
+const EXCHANGE: &[u8] = b"exchange:";
 /// What the key of an exchange is made into.
-const SUBJECT: &[u8] = b"subject";
-const REQUEST: &[u8] = b"request";
-const ANSWER: &[u8] = b"answer";
-const SEAL: &[u8] = b"seal";
+const SUBJECT: &[u8] = b"subject:";
+const REQUEST: &[u8] = b"request:";
+const ANSWER: &[u8] = b"answer:";
+const SEAL: &[u8] = b"seal:";
 
 /// No random bytes could be had, which a running system always has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +78,7 @@ impl Keys {
     /// What stands for a person wherever this key is used. It never stands in an entry in clear: who reads one person, and
     /// with it one entry, must not find the others of that person.
     pub(crate) fn person(&self, subject: &Subject) -> Pseudonym {
-        half(&hmac::sign(&self.person, subject.expose().as_bytes()))
+        half(&*expand(&self.person, SUBJECT, subject.expose().as_bytes()))
     }
 
     /// Seals what stands for persons wherever this key is used.
@@ -119,20 +119,19 @@ impl ExchangeKeys {
         Self { exchange, root: hmac::Key::new(hmac::HMAC_SHA256, secret) }
     }
 
-    /// What stands for persons in the entries of this exchange.
-    pub(crate) fn subjects(&self, subjects: &[Subject]) -> Vec<Pseudonym> {
-        let key = self.signer(SUBJECT);
-        subjects.iter().map(|subject| half(&hmac::sign(&key, subject.expose().as_bytes()))).collect()
+    /// What stands for a person in the entries of this exchange.
+    pub(crate) fn subject(&self, subject: &Subject) -> Pseudonym {
+        half(&*expand(&self.root, SUBJECT, subject.expose().as_bytes()))
     }
 
     /// The keyed digest of the request.
     pub(crate) fn request(&self, sha256: &[u8; 32]) -> KeyedDigest {
-        keyed(&self.signer(REQUEST), sha256)
+        KeyedDigest(*expand(&self.root, REQUEST, sha256))
     }
 
     /// The keyed digest of the answer.
     pub(crate) fn answer(&self, sha256: &[u8; 32]) -> KeyedDigest {
-        keyed(&self.signer(ANSWER), sha256)
+        KeyedDigest(*expand(&self.root, ANSWER, sha256))
     }
 
     /// Seals; `None` where there is nothing to seal.
@@ -147,10 +146,6 @@ impl ExchangeKeys {
     /// Opens what was sealed. `None` where it was sealed with another key, or for another exchange.
     pub(crate) fn open(&self, sealed: &Sealed) -> Option<Private> {
         serde_json::from_slice(&open(&expand(&self.root, SEAL, &[]), self.exchange, sealed)?).ok()
-    }
-
-    fn signer(&self, what: &[u8]) -> hmac::Key {
-        hmac::Key::new(hmac::HMAC_SHA256, &*expand(&self.root, what, &[]))
     }
 }
 
@@ -167,25 +162,22 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest(&SHA256, bytes).as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
-/// HKDF-Expand (RFC 5869, section 2.3) for the 32 bytes that one block of it gives.
-fn expand(root: &hmac::Key, what: &[u8], exchange: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+/// HKDF-Expand (RFC 5869, section 2.3) for the 32 bytes that one block of it gives. It is an HMAC of its parts, so it makes
+/// keyed digests as well as keys; the first part says of what, and none is the beginning of another.
+fn expand(root: &hmac::Key, what: &[u8], of: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     let mut context = hmac::Context::with_key(root);
     context.update(what);
-    context.update(exchange);
+    context.update(of);
     context.update(&[1]);
     Zeroizing::new(context.sign().as_ref().try_into().expect("an HMAC-SHA256 has 32 bytes"))
-}
-
-fn keyed(key: &hmac::Key, sha256: &[u8; 32]) -> KeyedDigest {
-    KeyedDigest(hmac::sign(key, sha256).as_ref().try_into().expect("an HMAC-SHA256 has 32 bytes"))
 }
 
 fn cipher(key: &[u8; KEY_BYTES]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("AES-256 takes 32 bytes"))
 }
 
-fn half(tag: &hmac::Tag) -> Pseudonym {
-    let (half, _) = tag.as_ref().split_first_chunk().expect("an HMAC-SHA256 has 32 bytes");
+fn half(tag: &[u8; KEY_BYTES]) -> Pseudonym {
+    let (half, _) = tag.split_first_chunk().expect("half of 32 bytes is less");
     Pseudonym(*half)
 }
 
@@ -268,9 +260,9 @@ mod tests {
         assert_eq!(opening.private(&sealed), None);
         assert_eq!(keys.opening(&name, exchange(2)).private(&sealed), Some(private()));
         let persons = [Subject::new("5ZJBKH7"), Subject::new("1AAAAA1")];
-        let written = one.subjects(&persons);
-        assert!(opening.is_subject(&persons[0], &written[0]) && !opening.is_subject(&persons[0], &written[1]));
-        assert!(!opening.is_subject(&persons[0], &other.subjects(&persons)[0]));
+        let [written, another] = persons.each_ref().map(|person| one.subject(person));
+        assert!(opening.is_subject(&persons[0], &written) && !opening.is_subject(&persons[0], &another));
+        assert!(!opening.is_subject(&persons[0], &other.subject(&persons[0])));
     }
 
     #[test]

@@ -111,7 +111,8 @@ function call(path, method, operation, body) {
 }
 
 function bodies(operation) {
-  const schema = operation.requestBody?.content["application/json"].schema;
+  const content = operation.requestBody?.content ?? {};
+  const schema = (content["application/json"] ?? Object.values(content)[0])?.schema;
   if (!schema) return [];
   return (schema.oneOf ?? [schema]).map((form) => sample(form));
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -16,14 +17,14 @@ use crate::scratch::Scratch;
 
 /// A configuration directory. It goes with the value and with all that runs on it.
 #[derive(Debug)]
-pub struct Country(Arc<Scratch>);
+pub struct Country(Arc<Scratch>, AtomicUsize);
 
 impl Country {
     /// One with certificates, agencies, purposes and systems, and with nothing to call yet. The node has two listeners:
     /// the first requires a client certificate, the second does not.
     #[must_use]
     pub fn new() -> Self {
-        let country = Self(Arc::new(Scratch::new("bus")));
+        let country = Self(Arc::new(Scratch::new("bus")), AtomicUsize::new(0));
         std::fs::create_dir(country.path().join("tls")).expect("a scratch directory can be written");
         Authority::get().write(&country.path().join("tls"));
         country.node("");
@@ -113,7 +114,12 @@ impl Country {
     pub async fn start_with(&self, kinds: &Kinds) -> Bus {
         let today = TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
         let loaded = rabita_config::load(self.path(), kinds, today);
-        let country = loaded.country.unwrap_or_else(|| panic!("the configuration is bad:\n{}", loaded.report));
+        let mut country = loaded.country.unwrap_or_else(|| panic!("the configuration is bad:\n{}", loaded.report));
+        // Several nodes of one configuration have a ledger each.
+        let nodes = self.1.fetch_add(1, Ordering::Relaxed);
+        if nodes > 0 {
+            country.node.ledger.directory.as_mut_os_string().push(format!("-{nodes}"));
+        }
         let node = Node::start(&country).await.unwrap_or_else(|error| panic!("the node does not start: {error}"));
         Bus { required: node.addresses[0], optional: node.addresses[1], admin: node.admin, node, _directory: Arc::clone(&self.0) }
     }

@@ -161,7 +161,10 @@ fn telling(answer: &Answer) -> (u16, String, Vec<String>) {
     let mut headers: Vec<String> = answer
         .headers
         .iter()
-        .filter(|(name, _)| !["rabita-exchange", "server-timing", "date", "ratelimit"].contains(&name.as_str()))
+        .filter(|(name, _)| {
+            !["rabita-exchange", "server-timing", "date", "ratelimit", "rabita-receipt", "content-digest"]
+                .contains(&name.as_str())
+        })
         .map(|(name, value)| format!("{name}: {value:?}"))
         .collect();
     headers.sort();

@@ -73,7 +73,7 @@ impl SigningKey {
     pub fn as_secrets(&self) -> Vec<Vec<u8>> {
         let Private::Rsa(pair) = &self.private else { panic!("an RSA key is wanted") };
         let der = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).expect("a public key can be written");
-        let lines: Vec<String> = STANDARD.encode(der.as_ref()).as_bytes().chunks(64).map(|line| text(line)).collect();
+        let lines: Vec<String> = STANDARD.encode(der.as_ref()).as_bytes().chunks(64).map(text).collect();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"));
         let n = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key()).n;
         vec![

@@ -7,11 +7,11 @@ mod issuer;
 mod wire;
 
 mod certificates;
+mod events;
 mod ledger;
 mod provider;
 mod signatures;
 mod tokens;
-mod events;
 mod transparency;
 
 #[path = "../bus/people.rs"]

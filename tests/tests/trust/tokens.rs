@@ -13,6 +13,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use crate::issuer::{AUDIENCE, ISSUER, Scene, SigningKey, country, encoded, set};
+use crate::people::{ALL, People};
 
 const AYGUN: &str = "/api/people/v1/persons/5ZJBKH7";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -340,13 +341,14 @@ async fn the_person_whom_a_token_names_is_no_other_whatever_the_header_says() {
 
 #[tokio::test]
 async fn a_stream_that_was_opened_with_a_token_ends_with_it() {
-    let scene = Scene::with(SigningKey::p256("first"), ", leeway_s: 0").await;
-    scene.country.grants("people", &[&GRANT_ALL.replace("portal", "service").replace("[read, search]", "[read, subscribe]")]);
-    assert!(scene.bus.stop().await);
-    let bus = scene.country.start().await;
+    let (upstream, key) = (Upstream::start().await, SigningKey::p256("first"));
+    let country = country(&upstream, "{ file: jwks.json }", ", leeway_s: 0");
+    country.file("jwks.json", &set(&[&key]));
+    let _people = People::settle(&country, &[&ALL.replace("portal", "service")]).await;
+    let bus = country.start().await;
     let nobody = Caller::new(bus.optional, None, Speaks::Either);
     let over = jiff::Timestamp::now().as_second() + 2;
-    let brief = scene.key.token(&json!({}), &json!({ "exp": over }));
+    let brief = key.token(&json!({}), &json!({ "exp": over }));
     let _ = nobody.sent(nobody.request(Method::GET, "/bus/events").bearer_auth(&brief)).await.good();
     let ended = jiff::Timestamp::now().as_second();
     assert!((over..=over + 5).contains(&ended), "the token was over at {over}, the stream at {ended}");
@@ -360,7 +362,7 @@ async fn the_log_says_what_is_wrong_with_a_token_and_holds_no_token() {
     country.file("jwks.json", &set(&[&key]));
     let text = std::fs::read_to_string(country.path().join("rabita.yaml")).expect("a file");
     country.file("rabita.yaml", &format!("{text}telemetry: {{ log: json, log_filter: debug }}\n"));
-    let mut program = Program::serve(env!("CARGO_BIN_EXE_rabita-under-test"), country.path());
+    let program = Program::serve(env!("CARGO_BIN_EXE_rabita-under-test"), country.path());
     let addresses = program.addresses().await;
     let nobody = Caller::new(addresses[1], None, Speaks::Either);
     let good = key.token(&json!({}), &json!({ "act": { "sub": "official-leyla" } }));

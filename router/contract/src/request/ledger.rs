@@ -40,6 +40,14 @@ pub enum LedgerRoute {
     Cosign(String),
 }
 
+impl LedgerRoute {
+    /// Whether it tells what entries say, and not only their hashes: who asked whom for what, which not everybody may know.
+    #[must_use]
+    pub const fn reads_entries(&self) -> bool {
+        matches!(self, Self::Entry(_) | Self::Tile(Tile { level: None, .. }))
+    }
+}
+
 /// A tile of hashes, or a bundle of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tile {

@@ -8,7 +8,7 @@ use crate::entry::{
     ExchangeEntry, ExchangeFact, FileDigest, Form, MoreEntry, Outcome, Pseudonym, Sealed,
 };
 use crate::period::{Keeper, KeyName};
-use crate::seal::{Keys, NoRandom, Private, sha256};
+use crate::seal::{ExchangeKeys, Keys, NoRandom, Private, sha256};
 
 /// So many pseudonyms stand in one entry: 47 bytes each, with what is sealed of them.
 const SUBJECTS_MAX: usize = 512;
@@ -25,7 +25,7 @@ pub(super) fn exchange(fact: ExchangeFact, name: KeyName, keys: &Keys) -> Result
     let outcome = outcome(fact.status, fact.code);
     let own = keys.of(fact.exchange);
     let private = Private { user: fact.user, case: fact.case, consent: fact.consent };
-    let mut more = More { at: fact.at, exchange: fact.exchange, update: None, name: &name, keys, entries: Vec::new() };
+    let mut more = More { at: fact.at, exchange: fact.exchange, update: None, name: &name, keys, own: &own, entries: Vec::new() };
     let (named, subjects_total) = more.subjects(fact.subjects)?;
     let (fields, fields_total) = more.fields(fact.fields);
     let more = more.entries;
@@ -64,8 +64,8 @@ pub(super) fn exchange(fact: ExchangeFact, name: KeyName, keys: &Keys) -> Result
 
 /// The entry of a conclusion, and what goes before it.
 pub(super) fn conclusion(fact: ConclusionFact, name: KeyName, keys: &Keys) -> Result<(Vec<Entry>, ConclusionEntry), NoRandom> {
-    let update = Some(fact.update);
-    let mut more = More { at: fact.at, exchange: fact.exchange, update, name: &name, keys, entries: Vec::new() };
+    let (update, own) = (Some(fact.update), keys.of(fact.exchange));
+    let mut more = More { at: fact.at, exchange: fact.exchange, update, name: &name, keys, own: &own, entries: Vec::new() };
     let (named, subjects_total) = more.subjects(fact.subjects)?;
     let more = more.entries;
     let (system, agency) = fact.caller;
@@ -138,12 +138,13 @@ struct Named {
 }
 
 impl Named {
-    fn of(keys: &Keys, exchange: ExchangeId, subjects: &[Subject]) -> Result<Self, NoRandom> {
+    fn of(keys: &Keys, own: &ExchangeKeys, exchange: ExchangeId, subjects: &[Subject]) -> Result<Self, NoRandom> {
         if subjects.is_empty() {
             return Ok(Self::default());
         }
         let persons: Vec<Pseudonym> = subjects.iter().map(|subject| keys.person(subject)).collect();
-        Ok(Self { subjects: keys.of(exchange).subjects(subjects), persons: keys.seal_persons(exchange, &persons)? })
+        let subjects = subjects.iter().map(|subject| own.subject(subject)).collect();
+        Ok(Self { subjects, persons: keys.seal_persons(exchange, &persons)? })
     }
 }
 
@@ -160,6 +161,7 @@ struct More<'a> {
     update: Option<UpdateId>,
     name: &'a KeyName,
     keys: &'a Keys,
+    own: &'a ExchangeKeys,
     entries: Vec<Entry>,
 }
 
@@ -170,11 +172,11 @@ impl More<'_> {
         subjects.dedup();
         let (first, rest) = subjects.split_at(subjects.len().min(SUBJECTS_MAX));
         for part in rest.chunks(SUBJECTS_MAX) {
-            let named = Named::of(self.keys, self.exchange, part)?;
+            let named = Named::of(self.keys, self.own, self.exchange, part)?;
             self.push(named, Vec::new());
         }
         let total = if rest.is_empty() { None } else { u32::try_from(subjects.len()).ok() };
-        Ok((Named::of(self.keys, self.exchange, first)?, total))
+        Ok((Named::of(self.keys, self.own, self.exchange, first)?, total))
     }
 
     /// What of the fields stands in the entry itself, and how many there are where that is not all.

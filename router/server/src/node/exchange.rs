@@ -16,7 +16,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use rabita_contract::{Asked, Body, ETag, RateLimit, Route, TraceParent};
+use rabita_contract::{Asked, Body, ETag, LedgerRoute, RateLimit, Route, TraceParent};
 use rabita_core::{Bus, Caller, Certificate, Evidence, Exchange, Received, Timing};
 use rabita_ledger::entry::RequestSignature;
 use rabita_model::{Ask, Code, ExchangeId, Refusal, SystemId, Want};
@@ -155,12 +155,7 @@ impl Exchanges {
             Err(refusal) => return begun.refused(self.charged(begun, refusal)),
             // These tell nothing of anybody, and an auditor reads them without end: they are not recorded.
             Ok(Route::Ledger(route)) => {
-                let frame = begun.frame();
-                let answer = match (&self.ledger_reads, self.bus.charge(&begun.evidence)) {
-                    (_, Err(refusal)) => Err(refusal),
-                    (None, _) => Err(Code::RouteAbsent.into()),
-                    (Some(reads), Ok(())) => reads.answer(route, &begun.asked, &frame).await,
-                };
+                let answer = self.read_ledger(begun, route).await;
                 return begun.ended(answer.map(|response| response.map(whole)), Deed::Open);
             }
             Ok(Route::Keys) => {
@@ -185,6 +180,17 @@ impl Exchanges {
                 begun.ended(self.about(begun, route).await.map(|body| begun.tell(body)), deed)
             }
         }
+    }
+
+    /// What the ledger tells: of its tree to everybody, of its entries to auditors.
+    async fn read_ledger(&self, begun: &Begun<'_>, route: LedgerRoute) -> Result<Response<Bytes>, Refusal> {
+        self.bus.charge(&begun.evidence)?;
+        let reads = self.ledger_reads.as_ref().ok_or(Code::RouteAbsent)?;
+        let may_audit = begun.caller.as_ref().is_some_and(|caller| self.transparency.may_audit(&caller.id));
+        if route.reads_entries() && !may_audit {
+            return Err(Code::NotPermitted.into());
+        }
+        reads.answer(route, &begun.asked, &begun.frame()).await
     }
 
     /// Who looked at whose data.

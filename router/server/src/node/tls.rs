@@ -103,16 +103,6 @@ impl Transports {
             }
         }
     }
-
-    /// The files that all of it is read from.
-    pub fn files(country: &Country) -> Vec<PathBuf> {
-        let of_listener = |listener: &Listener| {
-            let tls = listener.tls.clone();
-            [Some(tls.certificate), Some(tls.key), Some(tls.client_authorities), tls.revocations]
-        };
-        let named = country.node.listeners.iter().flat_map(of_listener).flatten();
-        named.map(|file| country.directory.join(file)).collect()
-    }
 }
 
 impl Transport {

@@ -11,7 +11,7 @@ mod statistics;
 mod tracker;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -36,6 +36,7 @@ pub(super) struct Transparency {
 /// What of it the configuration decides.
 struct Rules {
     rights: BTreeMap<SystemId, Rights>,
+    auditors: BTreeSet<SystemId>,
     smallest: u64,
     names: Names,
 }
@@ -101,6 +102,11 @@ impl Transparency {
     pub fn rights(&self, system: &SystemId) -> Rights {
         // Without a ledger there is nothing to ask for.
         self.ledger.as_ref().and_then(|_| self.rules.load().rights.get(system).cloned()).unwrap_or_default()
+    }
+
+    /// Whether a system may read the ledger's entries.
+    pub fn may_audit(&self, system: &SystemId) -> bool {
+        self.rules.load().auditors.contains(system)
     }
 
     /// Answers an inquiry of a system.
@@ -197,7 +203,8 @@ impl Rules {
             own.agencies.sort();
             own.agencies.dedup();
         }
-        Self { rights, smallest: country.transparency.statistics.smallest, names: Names::of(country) }
+        let auditors = country.transparency.auditors.iter().cloned().collect();
+        Self { rights, auditors, smallest: country.transparency.statistics.smallest, names: Names::of(country) }
     }
 
     /// The purposes for which a system may ask who used a person's data.
