@@ -11,6 +11,7 @@ mod client;
 mod dice;
 mod disturb;
 pub mod effects;
+pub mod entries;
 pub mod log;
 mod registry;
 mod subject;

@@ -86,9 +86,18 @@ impl Process {
 
     /// Sends it the signal that ends it at once and tidily, and waits for its end.
     pub fn end(&self) {
+        self.end_by(self.program.death_signal);
+    }
+
+    /// Asks it to stop (`TERM`), and waits until it has.
+    pub fn stop(&self) {
+        self.end_by("TERM");
+    }
+
+    fn end_by(&self, signal: &str) {
         let mut held = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(mut child) = held.take() {
-            let signal = format!("-{}", self.program.death_signal);
+            let signal = format!("-{signal}");
             let sent = Command::new("kill").arg(signal).arg(child.id().to_string()).stderr(Stdio::null()).status();
             if !sent.is_ok_and(|status| status.success()) {
                 let _ = child.kill();

@@ -6,14 +6,14 @@ use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
 };
 
 use crate::error::DemoError;
 use crate::files;
 
 /// The systems that have a certificate. The last one is registered nowhere.
-pub const CLIENTS: [&str; 3] = ["asan-portal", "mobile-unit", "stranger"];
+pub const CLIENTS: [&str; 4] = ["asan-portal", "mobile-unit", "interior-audit", "stranger"];
 
 /// A certificate and its key, as files.
 #[derive(Debug, Clone)]
@@ -121,6 +121,13 @@ fn write_leaf(
     let certificate = params.signed_by(&key, issuer).map_err(|source| DemoError::Certificate { name, source })?;
     files::write(&identity.certificate, certificate.pem().as_bytes())?;
     files::write_secret(&identity.key, key.serialize_pem().as_bytes())
+}
+
+/// Makes the key with which the bus signs its answers.
+pub(crate) fn write_signing_key(path: &Path) -> Result<(), DemoError> {
+    let key = KeyPair::generate_for(&PKCS_ED25519);
+    let key = key.map_err(|source| DemoError::Certificate { name: "the bus's signature", source })?;
+    files::write_secret(path, key.serialize_pem().as_bytes())
 }
 
 fn new_key(name: &'static str) -> Result<KeyPair, DemoError> {

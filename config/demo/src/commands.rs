@@ -1,6 +1,7 @@
 //! Commands to paste, each showing one thing that the bus does.
 
 mod changing;
+mod trust;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -31,14 +32,16 @@ impl Country {
         commands.extend(self.mishaps());
         commands.extend(self.about_the_bus());
         commands.extend(self.changes());
+        commands.extend(self.views());
         commands
     }
 
     /// Commands of the `rabita` program in this file, on this country's configuration.
     #[must_use]
     pub fn commands_of(&self, program: &Path) -> Vec<Command> {
+        let mut commands = self.questions(program);
         let [program, config] = [program, &self.config].map(word);
-        vec![
+        commands.extend([
             Command { title: "Is the configuration right?", command: format!("{program} check {config}") },
             Command {
                 title: "The tests in the manifests, on stand-ins for the registries",
@@ -60,7 +63,8 @@ impl Country {
                 title: "The changes, as an operator sees them",
                 command: format!("{program} updates list --config {config}"),
             },
-        ]
+        ]);
+        commands
     }
 
     fn reads(&self) -> Vec<Command> {
@@ -135,6 +139,15 @@ impl Country {
                 &format!("api/vehicles/v1/vehicles/{SHOWN_PLATE}"),
             ),
         ];
+        if let Some(pin) = &self.child {
+            commands.push(self.ask(
+                "Refused: a child; the mobile unit's grant is for adults, and to it there is no such person",
+                MOBILE,
+                IDENTITY,
+                PERSONS,
+                &by_key(pin),
+            ));
+        }
         if let Some(pin) = &self.unreadable {
             commands.push(self.ask(
                 "Refused: a row whose code of sex no list knows; the registry is to blame",
@@ -181,13 +194,17 @@ impl Country {
     }
 
     fn ask(&self, title: &'static str, system: usize, purpose: Option<&str>, entity: &str, body: &str) -> Command {
+        self.post(title, system, purpose, &format!("api/{entity}/query"), body)
+    }
+
+    fn post(&self, title: &'static str, system: usize, purpose: Option<&str>, path: &str, body: &str) -> Command {
         let mut command = self.curl(system, purpose);
         // Writing to a String cannot fail.
         let _ = write!(
             command,
             " \\\n  --header 'Content-Type: application/json' --data {} \\\n  {}",
             quoted(body),
-            self.address(&format!("api/{entity}/query"))
+            self.address(path)
         );
         Command { title, command }
     }
@@ -215,7 +232,8 @@ const NEW_LINE: &str = "--write-out '\\n'";
 /// Places in [`CLIENTS`].
 const PORTAL: usize = 0;
 const MOBILE: usize = 1;
-const STRANGER: usize = 2;
+const AUDIT: usize = 2;
+const STRANGER: usize = 3;
 const _: () = assert!(CLIENTS.len() == STRANGER + 1);
 
 const BIRTHS: Option<&str> = Some("birth-registration");
@@ -225,6 +243,7 @@ const COMPANIES: Option<&str> = Some("company-registration");
 const IDENTITY_CARD: Option<&str> = Some("identity-card");
 const IDENTITY: Option<&str> = Some("identity-check");
 const EMPLOYMENT: Option<&str> = Some("employment");
+const OWN_DATA: Option<&str> = Some("own-data");
 
 const PERSONS: &str = "population/v1/persons";
 

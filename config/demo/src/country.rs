@@ -8,7 +8,7 @@ use axum::Router;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, write_signing_key};
 use crate::configuration::{self, Addresses, Secrets};
 use crate::error::DemoError;
 use crate::people::People;
@@ -52,10 +52,14 @@ pub struct Country {
     pub admin: SocketAddr,
     /// A person whose row nobody can read, where the country is large enough to have one.
     pub unreadable: Option<String>,
+    /// The ledger of the bus.
+    pub ledger: PathBuf,
     /// A register is closed while a file of its name is here.
     pub closed: PathBuf,
     /// Another family's numbers, for commands that ask for several.
     pub others: Vec<String>,
+    /// A child, where the country is large enough to have one beside the family that is shown.
+    pub child: Option<String>,
     /// A company that is active, and that is shown nowhere.
     pub active: Option<String>,
     places: Vec<(Place, Router)>,
@@ -80,6 +84,7 @@ pub async fn build(directory: &Path, options: &Options) -> Result<Country, DemoE
     let addresses = places.addresses(options.bus_port, options.admin_port);
     configuration::write(&paths.config, &addresses, &secrets)?;
     Certificates::write(&paths.config.join("tls"), &paths.clients, options.today)?;
+    write_signing_key(&paths.config.join("secrets/signing.pem"))?;
     population::write(&paths.registers.join("population.db"), &people, options.seed).await?;
     land::write(&paths.registers.join("land.db"), &land::parcels(&people, options.seed), options.seed).await?;
     Kept::of(options, &addresses).write(&paths.kept)?;
@@ -107,6 +112,8 @@ struct Paths {
     config: PathBuf,
     clients: PathBuf,
     registers: PathBuf,
+    /// Where the configuration has the bus keep its ledger.
+    ledger: PathBuf,
     /// Holds a file for each register that is closed for the time being.
     closed: PathBuf,
     kept: PathBuf,
@@ -116,9 +123,9 @@ impl Paths {
     fn of(directory: &Path) -> Result<Self, DemoError> {
         let failed = |source| DemoError::File { path: directory.to_owned(), source };
         let directory = std::path::absolute(directory).map_err(failed)?;
-        let [config, clients, registers, closed, kept] =
-            ["config", "clients", "registers", "closed", "country.json"].map(|name| directory.join(name));
-        Ok(Self { directory, config, clients, registers, closed, kept })
+        let [config, clients, registers, ledger, closed, kept] =
+            ["config", "clients", "registers", "ledger", "closed", "country.json"].map(|name| directory.join(name));
+        Ok(Self { directory, config, clients, registers, ledger, closed, kept })
     }
 }
 
@@ -202,9 +209,11 @@ fn open(
         bus: addresses.bus,
         admin: addresses.admin,
         unreadable: population::unreadable(people).map(str::to_owned),
+        child: people.all.iter().skip(1).find(|person| person.is_child()).map(|person| person.pin.clone()),
         others: people.all.iter().skip(1).take(OTHERS).map(|person| person.pin.clone()).collect(),
         active,
         config: paths.config,
+        ledger: paths.ledger,
         closed: paths.closed,
         directory: paths.directory,
         places: routers,

@@ -20,8 +20,8 @@ pub enum DemoError {
     /// A file or directory could not be written, read or removed.
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
-    /// A certificate could not be made.
-    #[error("making the certificate of {name}: {source}")]
+    /// A certificate or a key could not be made.
+    #[error("making the certificate or key of {name}: {source}")]
     Certificate { name: &'static str, source: rcgen::Error },
     /// A day that a certificate is valid to lies beyond the calendar.
     #[error("the days of the certificates: {0}")]

@@ -42,6 +42,12 @@ impl Person {
         end.year - self.born.year - i32::from(!had_birthday)
     }
 
+    /// Whether they are alive and of an age at which they are nobody's customer yet.
+    #[must_use]
+    pub fn is_child(&self) -> bool {
+        self.died.is_none() && (1..15).contains(&self.age())
+    }
+
     /// Family name, given name and patronymic in one text.
     #[must_use]
     pub fn full_name(&self) -> String {

@@ -1,4 +1,4 @@
-//! `ledger:` of `rabita.yaml`: its name, its key, its witnesses.
+//! `ledger:` of `rabita.yaml`: its name, its key, its witnesses, and who stamps it.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +16,25 @@ impl Loader<'_> {
         let ledger = &node.is.ledger;
         let document = &node.document;
         if node.is.journal.kafka.is_some() && ledger.is_enabled && document.value.pointer("/ledger/origin").is_none() {
-            let message = "nodes that share a journal each need an `origin` of their own for their ledger";
-            self.find(document, Finding::warning("/ledger", message));
+            let message = "nodes that share a journal each need an `origin` of their own, or two logs of one name are taken for a \
+                           forgery: write `origin: bus.example.az/node-1` under `ledger`, or with `{hostname}` in it where \
+                           nodes share this file";
+            self.find(document, Finding::new("/ledger", message));
         }
         if let Some(key) = &ledger.key
             && let Some(key) = self.signing_key(node, "/ledger/key", key)
             && key.verifying().algorithm() != Algorithm::Ed25519
         {
             self.find(document, Finding::new("/ledger/key", "checkpoints are signed with Ed25519 alone"));
+        }
+        if let Some(timestamps) = &ledger.timestamps {
+            let place = "/ledger/timestamps";
+            if !timestamps.url.starts_with("https://") && !timestamps.url.starts_with("http://") {
+                self.find(document, Finding::new(format!("{place}/url"), "is an address that begins with `https://` or `http://`"));
+            }
+            if let Some(authorities) = &timestamps.authorities {
+                self.pem(node, &format!("{place}/authorities"), authorities, "certificate", super::tls::certificates);
+            }
         }
         let mut seen = BTreeSet::new();
         for (at, witness) in ledger.witnesses.iter().enumerate() {

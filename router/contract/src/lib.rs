@@ -37,7 +37,7 @@ pub use frame::{Asked, Frame, RateLimit};
 pub use problem::{problem, status};
 pub use request::{
     AgencyInquiry, Days, EventsQuery, Inquiry, LedgerRoute, NewSubscription, Page, Reason, Route, Span, SubjectInquiry, Tile, UpdatesQuery,
-    UsageInquiry, parse, wants_body,
+    UsageInquiry, one_host, parse, wants_body,
 };
 pub use trace::TraceParent;
 pub use update::{ChangeTerms, change_answer};

@@ -53,7 +53,7 @@ pub fn openapi(catalogue: &Catalogue, version: &str) -> Value {
             "description": "What this system may see and call, and no more.",
         },
         "servers": [{ "url": "/", "description": "This bus" }],
-        "security": [{ "certificate": [] }],
+        "security": [{ "certificate": [] }, { "accessToken": [] }],
         "tags": tags,
         "paths": document.paths,
         "components": {
@@ -63,6 +63,12 @@ pub fn openapi(catalogue: &Catalogue, version: &str) -> Value {
             "responses": components::responses(),
             "securitySchemes": {
                 "certificate": { "type": "mutualTLS", "description": "The certificate by which the bus knows the system" },
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT (RFC 9068)",
+                    "description": "An access token of an issuer that the bus trusts, where the system is known by one",
+                },
             },
         },
     });

@@ -46,6 +46,7 @@ mod body;
 mod bus;
 mod change;
 mod headers;
+mod host;
 mod json;
 mod ledger;
 mod path;
@@ -63,6 +64,7 @@ use path::{CallWord, Path, Rest};
 use submission::Terms;
 
 pub use bus::{EventsQuery, NewSubscription, UpdatesQuery};
+pub use host::one_host;
 pub use ledger::{LedgerRoute, Tile};
 pub(crate) use headers::PATCH_TYPES;
 pub(crate) use query::parameter_name;

@@ -187,6 +187,17 @@ fn what_can_be_read_in_two_ways_is_refused() {
 }
 
 #[test]
+fn what_a_signature_says_of_itself_has_an_end_since_the_ledger_keeps_it() {
+    let with_nonce = |length: usize| signed(COVERED, &format!(r#";created=1;keyid="k";nonce="{}""#, "n".repeat(length)));
+    assert_eq!(read(&with_nonce(3_900)).nonce.map(|nonce| nonce.len()), Some(3_900));
+    assert_eq!(faults(&refused(&with_nonce(4_096))), [("Signature-Input", "too_long")]);
+    let long = format!("sig=:{}:", BASE64.encode([0; 3_100]));
+    let input = format!(r#"sig=({COVERED});created=1;keyid="k""#);
+    let head = submitted(&[("signature-input", &input), ("signature", &long)]);
+    assert_eq!(faults(&refused(&head)), [("Signature", "too_long")]);
+}
+
+#[test]
 fn a_header_that_stands_twice_is_signed_as_one() {
     let mut head = signed(&format!("{COVERED} \"accept\""), r#";created=1;keyid="k""#);
     head.headers.append("accept", " a ".parse().expect("a value"));

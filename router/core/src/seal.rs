@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rabita_model::{Code, Refusal};
 
 /// The keys that cursors are sealed with.
-pub(crate) struct Seal {
+pub struct Seal {
     seals: LessSafeKey,
     nonces: hmac::Key,
 }

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod log;
 pub mod period;
 pub mod seal;
+pub mod stamp;
 pub mod statistics;
 pub mod vault;
 

@@ -76,7 +76,7 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Print the JSON Schemas of the configuration's documents, for editors.
     Schema {
-        /// `rabita`, `agencies`, `registry`, `system` or `grants`; without it, all are written into `--out`.
+        /// `rabita`, `agencies`, `registry`, `system`, `grants` or `transparency`; without it, all are written into `--out`.
         document: Option<String>,
         /// Write `NAME.schema.json` files into this directory.
         #[arg(long, value_name = "DIR")]

@@ -3,13 +3,14 @@
 mod admin;
 mod binary;
 mod events;
-mod evidence;
+pub mod evidence;
 mod exchange;
 pub(crate) mod grants_desk;
 pub mod journal;
 mod journal_meters;
 pub(crate) mod ledger_desk;
 pub mod ledger_exchange;
+mod ledger_meters;
 pub mod ledger_open;
 mod ledger_reads;
 mod listener;
@@ -21,6 +22,7 @@ mod reload;
 mod signed;
 mod subscriptions;
 pub mod telemetry;
+mod timestamps;
 mod tls;
 mod tokens;
 mod transparency;
@@ -91,6 +93,8 @@ pub enum StartError {
     Ledger(#[from] Box<LedgerOpenError>),
     #[error("a witness of the ledger cannot be used: {0}")]
     Witness(String),
+    #[error("the ledger's time stamps: {0}")]
+    Timestamps(#[from] timestamps::TimestampError),
     #[error(transparent)]
     Signing(#[from] signed::SigningError),
     #[error("access tokens cannot be verified: {0}")]
@@ -185,8 +189,14 @@ impl Node {
         if let Some(exchange) = trust.exchange(country, journal.as_ref()) {
             events.spawn(exchange.run());
         }
+        if let Some(timestamps) = trust.timestamps(country)? {
+            events.spawn(timestamps.run());
+        }
         if let Some(journal) = &journal {
             operators.spawn(journal_meters::run(Arc::clone(journal)));
+        }
+        if let Some(ledger) = &ledger {
+            operators.spawn(ledger_meters::run(Arc::clone(ledger)));
         }
         let ends = CancellationToken::new();
         let work = bus.work(&ends);

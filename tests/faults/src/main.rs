@@ -11,7 +11,7 @@ use rabita_tests::faults::{Mode, Options, Plant, trial};
 
 const USAGE: &str = "usage: rabita-faults MODE --rabita PROGRAM [--kills N] [--callers N] [--seed N] [--evidence DIRECTORY]
        rabita-faults check DIRECTORY
-MODE is embedded, kafka, proxy, disk, clock, or planted, which has to find the faults that it builds in";
+MODE is embedded, kafka, proxy, disk, ledger-disk, clock, or planted, which has to find the faults that it builds in";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -96,6 +96,7 @@ fn parse(arguments: &[String]) -> Result<(Option<Mode>, Options), String> {
             "kafka" => mode = Some(Some(Mode::Kafka)),
             "proxy" => mode = Some(Some(Mode::Proxy)),
             "disk" => mode = Some(Some(Mode::Disk)),
+            "ledger-disk" => mode = Some(Some(Mode::LedgerDisk)),
             "clock" => mode = Some(Some(Mode::Clock)),
             "planted" => mode = Some(None),
             other => return Err(format!("`{other}` is not known here")),

@@ -17,6 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use crate::server::Usage;
+use crate::signer::Signer;
 
 /// Connections that are kept open and ask side by side.
 pub const CONNECTIONS: usize = 64;
@@ -35,6 +36,8 @@ pub struct Target {
     pub key: fn(usize, usize) -> String,
     pub headers: &'static [(&'static str, &'static str)],
     pub tls: Arc<ClientConfig>,
+    /// Signs each read, where it is there.
+    pub signer: Option<Arc<Signer>>,
 }
 
 /// What is asked of a record.
@@ -219,6 +222,9 @@ impl Connection {
         let _ = write!(self.request, "{method} {}{key} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n", target.path);
         for (name, value) in target.headers {
             let _ = write!(self.request, "{name}: {value}\r\n");
+        }
+        if let Some(signer) = &target.signer {
+            self.request.push_str(&signer.headers(&format!("{}{key}", target.path), target.headers));
         }
         match target.ask {
             Ask::Read => self.request.push_str("\r\n"),

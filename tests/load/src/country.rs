@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rabita_demo::certificates::Certificates;
+use rabita_keys::{Algorithm, SigningKey};
 use rabita_tests::port;
 use rabita_tests::scratch::Scratch;
 
 use crate::Plan;
 use crate::caller::{self, Ask, Target};
 use crate::server::Server;
+use crate::signer::{KEY, Signer};
 
 /// What a call through the bus carries.
 pub const HEADERS: &[(&str, &str)] = &[("rabita-purpose", "employment")];
@@ -40,17 +42,37 @@ pub struct Country {
     admin: u16,
 }
 
+/// What a bus does beside answering, so that others can hold it to its word later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trust {
+    /// Whether each exchange is in the ledger before its answer leaves.
+    pub records: bool,
+    /// Whether answers are signed, with Ed25519.
+    pub signs: bool,
+}
+
+impl Trust {
+    pub const OFF: Self = Self { records: false, signs: false };
+}
+
 /// A bus that runs.
 pub struct Bus {
     pub server: Server,
 }
 
 impl Country {
-    /// Begins a configuration in `scratch`, with everything on: limits too high to be met, the log as JSON, a trace
-    /// for one exchange of a hundred.
+    /// Begins a configuration in `scratch`, with everything on but the ledger and signatures: limits too high to be met,
+    /// the log as JSON, a trace for one exchange of a hundred.
     pub fn new(scratch: &Scratch, name: &str, upstream: u16) -> Self {
+        Self::trusting(scratch, name, upstream, Trust::OFF)
+    }
+
+    /// The same, and so much of the ledger and of signatures.
+    pub fn trusting(scratch: &Scratch, name: &str, upstream: u16, trust: Trust) -> Self {
         let country = Self { directory: scratch.path().join(name), bus: port::free(), admin: port::free() };
         let (bus, admin) = (country.bus, country.admin);
+        let signing = if trust.signs { country.signing() } else { String::new() };
+        let records = trust.records;
         country.write(
             "rabita.yaml",
             &format!(
@@ -66,7 +88,8 @@ telemetry:
   log: json
   log_filter: info
   traces: {{ endpoint: \"http://127.0.0.1:{upstream}/v1/traces\", share: 0.01 }}
-"
+ledger: {{ enabled: {records} }}
+{signing}"
             ),
         );
         country.write(
@@ -83,14 +106,36 @@ purposes:
 
     /// A system, known by a name in its certificate.
     pub fn system(&self, id: &str, dns: &str) {
+        self.system_with(id, dns, "");
+    }
+
+    fn system_with(&self, id: &str, dns: &str, more: &str) {
         let system = format!(
             "system: {id}
 agency: one-stop
 certificates: [{{ dns: {dns} }}]
 limits: {{ requests_per_second: 1000000 }}
-"
+{more}"
         );
         self.write(&format!("systems/{id}.yaml"), &system);
+    }
+
+    /// A new key of the node, with which it signs answers. A signed request is fresh for so short that the node remembers
+    /// those of the last run only.
+    fn signing(&self) -> String {
+        let (_, pem) = SigningKey::generate("bus-1", Algorithm::Ed25519).expect("random bytes");
+        self.write("keys/bus.pem", &pem);
+        "signing: { keys: [{ id: bus-1, file: keys/bus.pem }], window_s: 5 }\n".to_owned()
+    }
+
+    /// The portal signs its requests with this key.
+    pub fn signed_by(&self, signer: &Signer) {
+        self.write("keys/portal.pem", &signer.public_pem());
+        self.system_with(
+            "asan-portal",
+            "asan-portal.systems.example",
+            &format!("keys: [{{ id: {KEY}, file: keys/portal.pem }}]\n"),
+        );
     }
 
     /// The registry `bank`, whose accounts stand in this database and may be changed by the portal.
@@ -200,6 +245,7 @@ contract:
             key,
             headers: HEADERS,
             tls: caller::tls(scratch.path()),
+            signer: None,
         }
     }
 

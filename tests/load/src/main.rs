@@ -16,8 +16,10 @@ mod nginx;
 mod report;
 mod scale;
 mod server;
+mod signer;
 mod sql;
 mod start;
+mod trust;
 mod updates;
 mod upstream;
 
@@ -40,10 +42,10 @@ pub struct Plan {
     pub parts: Vec<String>,
 }
 
-const PARTS: [&str; 8] = ["gateway", "scale", "start", "sql", "updates", "kafka", "latency", "backlog"];
+const PARTS: [&str; 9] = ["gateway", "trust", "scale", "start", "sql", "updates", "kafka", "latency", "backlog"];
 
 const USAGE: &str = "usage: rabita-load --rabita PROGRAM [--seconds N] [--rounds N] [PART ...]
-PART is gateway, scale, start, sql, updates, kafka, latency or backlog";
+PART is gateway, trust, scale, start, sql, updates, kafka, latency or backlog";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -67,6 +69,7 @@ fn run(plan: &Plan) {
     for part in &plan.parts {
         match part.as_str() {
             "gateway" => gateway::measure(plan, &mut report),
+            "trust" => trust::measure(plan, &mut report),
             "scale" => scale::measure(plan, &mut report),
             "start" => start::measure(plan, &mut report),
             "sql" => sql::measure(plan, &mut report),

@@ -2,12 +2,14 @@
 //!
 //! Every acknowledged update has exactly one outcome, the same from each node and on each later look; an applied one has
 //! its effect exactly once, any other has none; the effects on a record stand in the order of acknowledgement; nothing
-//! happened that nobody asked for. Knows the two lists and nothing of the bus: it shares no code with it.
+//! happened that nobody asked for. The ledgers hold what the callers were told. Knows the lists and the ledgers' entries, and
+//! nothing of the bus: it shares no code with it.
 //!
 //! That it finds what is wrong is shown in `checker/tests.rs`, with lists that were tampered with.
 
 mod account;
 mod figures;
+mod ledger;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use std::fmt;
 pub use figures::Figures;
 
 use super::effects::Effect;
+use super::entries::Ledger;
 use super::log::{Line, Outcome};
 use account::Account;
 
@@ -57,11 +60,23 @@ pub enum Fault {
     Reordered { record: String, due: String, found: String },
     /// It ended in another way than the updates before it on the same record leave room for.
     Unexplained { update: String, outcome: Outcome, due: Outcome },
+    /// It gave what was asked for, without a receipt.
+    Unreceipted { exchange: String, status: u16 },
+    /// The ledger does not hold at that place what this receipt says.
+    Unkept { exchange: String, receipt: String },
+    /// An exchange that was answered does not stand in the ledgers once.
+    Recorded { exchange: String, times: usize },
+    /// The ledgers do not tell of its end, or of another one.
+    Concluded { update: String, ended: String, recorded: Vec<String> },
+    /// A checkpoint was shown of what the ledger does not hold.
+    Forked { origin: String, size: u64 },
+    /// A ledger was not as it was written when its node was dead.
+    Unclean { node: usize, finding: String },
 }
 
-/// Holds the callers' log against the registry's list of changes.
+/// Holds the callers' log against the registry's list of changes, and against the ledgers of the nodes.
 #[must_use]
-pub fn check(lines: &[Line], effects: &[Effect]) -> Verdict {
+pub fn check(lines: &[Line], effects: &[Effect], ledgers: &[Ledger]) -> Verdict {
     let accounts = Account::gather(lines);
     let mut faults = Vec::new();
     let by_update = by_update(effects, &accounts, &mut faults);
@@ -74,7 +89,8 @@ pub fn check(lines: &[Line], effects: &[Effect]) -> Verdict {
         let of_record: Vec<&Effect> = effects.iter().filter(|effect| effect.record == record).collect();
         record::check(record, &accounts, &of_record, &mut faults);
     }
-    let figures = Figures::count(lines, effects, &accounts, &by_update);
+    ledger::check(lines, &accounts, ledgers, &mut faults);
+    let figures = Figures::count(lines, effects, ledgers, &accounts, &by_update);
     Verdict { faults, figures }
 }
 
@@ -116,6 +132,14 @@ impl fmt::Display for Fault {
                 write!(f, "the changes of {record} are out of order: {due} was due, {found} came")
             }
             Self::Unexplained { update, outcome, due } => write!(f, "{update} ended as {outcome}, and {due} was due"),
+            Self::Unreceipted { exchange, status } => write!(f, "{exchange} was answered {status} without a receipt"),
+            Self::Unkept { exchange, receipt } => write!(f, "the ledger does not hold {receipt} of {exchange}"),
+            Self::Recorded { exchange, times } => write!(f, "{exchange} was answered, and stands in the ledgers {times} times"),
+            Self::Concluded { update, ended, recorded } => {
+                write!(f, "{update} ended as {ended}, and the ledgers tell: {}", recorded.join(", "))
+            }
+            Self::Forked { origin, size } => write!(f, "the checkpoint of {origin} for {size} entries is of another log"),
+            Self::Unclean { node, finding } => write!(f, "the ledger of node {node}: {finding}"),
         }
     }
 }

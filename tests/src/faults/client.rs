@@ -17,7 +17,7 @@ use super::log::{Intention, Log, Look, Operation, What};
 use super::registry::{SHARED, shared};
 use crate::bus::Caller;
 pub(super) use answer::look;
-use answer::{Judged, judge};
+use answer::{Judged, answered, judge};
 use request::Request;
 
 /// How long an update is sent again before its caller gives up.
@@ -121,6 +121,9 @@ impl Client {
             if self.dice.percent(10) {
                 self.look_back().await;
             }
+            if self.dice.percent(5) {
+                self.read().await;
+            }
             let pause = self.dice.millis(0, self.shared.habits.pause_max_ms);
             tokio::time::sleep(pause).await;
         }
@@ -210,7 +213,11 @@ impl Client {
     }
 
     async fn send_to(&self, request: &Request, node: usize) -> Judged {
-        let judged = judge(Caller::try_sent(request.to(&self.shared.nodes[node])).await);
+        let answer = Caller::try_sent(request.to(&self.shared.nodes[node])).await;
+        if let Ok(answer) = &answer {
+            self.shared.log.write(answered(answer));
+        }
+        let judged = judge(answer);
         let update = request.intention.update.clone();
         match &judged {
             Judged::Acknowledged { id, outcome } => {
@@ -225,6 +232,19 @@ impl Client {
         judged
     }
 
+    /// Reads a record, and the checkpoint of the ledger that has this then.
+    async fn read(&mut self) {
+        let node = &self.shared.nodes[self.dice.below(self.shared.nodes.len())];
+        if let Ok(answer) = node.try_get(&format!("/api/bank/v1/accounts/{}", shared(self.dice.below(SHARED)))).await {
+            self.shared.log.write(answered(&answer));
+        }
+        if let Ok(answer) = node.try_get("/bus/ledger/checkpoint").await
+            && answer.status == 200
+        {
+            self.shared.log.write(What::Checkpoint { note: answer.text() });
+        }
+    }
+
     /// Looks at one of the updates that were acknowledged, anybody's, on any node.
     async fn look_back(&mut self) {
         let node = self.dice.below(self.shared.nodes.len());
@@ -235,7 +255,7 @@ impl Client {
             acknowledged.len().checked_sub(1 + self.dice.below(window)).and_then(|at| acknowledged.get(at).cloned())
         };
         let Some((update, id)) = chosen else { return };
-        if let Some(seen) = look(&self.shared.nodes[node], &id).await {
+        if let Some(seen) = look(&self.shared.nodes[node], &id, &self.shared.log).await {
             self.shared.log.write(seen.line(update, id, node, Look::Underway));
         }
     }

@@ -35,8 +35,14 @@ pub enum What {
     Observed { update: String, id: String, outcome: Option<Outcome>, absent: bool, node: usize, look: Look },
     /// A program was killed.
     Killed { who: String },
-    /// The bus refused an update for want of a journal, and the caller tries again.
+    /// The bus refused an update for want of a journal or a ledger, and the caller tries again.
     Unavailable { update: String, code: String },
+    /// A whole answer came, with this exchange's id and this receipt, as the headers have them.
+    Answered { exchange: String, status: u16, receipt: Option<String> },
+    /// A node showed this checkpoint of its ledger.
+    Checkpoint { note: String },
+    /// A ledger was verified by the command for that, while its node was dead; what was found.
+    Verified { node: usize, finding: Option<String> },
 }
 
 /// What an update is meant to do.

@@ -1,8 +1,9 @@
 //! A node of the bus as a process that is killed and started again, at the same addresses and on the same directory.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::bus::{Authority, Caller, Country};
@@ -23,6 +24,8 @@ pub struct Setup {
     pub keeps_ids: bool,
     /// The `journal:` of the node; left out for what the bus does by itself.
     pub journal: Option<String>,
+    /// Where the nodes' ledgers are; left out for what the bus does by itself.
+    pub ledgers: Option<PathBuf>,
     /// Environment variables of the program.
     pub environment: Vec<(String, String)>,
     /// Where what the node says is gathered, over all its lives.
@@ -36,7 +39,10 @@ pub struct Node {
     country: Country,
     bus: SocketAddr,
     admin: SocketAddr,
-    gathered: PathBuf,
+    program: PathBuf,
+    number: usize,
+    evidence: PathBuf,
+    log: PathBuf,
 }
 
 impl Node {
@@ -47,9 +53,13 @@ impl Node {
     #[must_use]
     pub fn start(setup: &Setup, number: usize) -> Self {
         let (bus, admin) = (port::loopback(port::free()), port::loopback(port::free()));
-        let country = country(setup, bus, admin);
+        let country = Country::new();
+        let ledgers = setup.ledgers.as_deref().unwrap_or(country.path());
+        let ledger = ledgers.join(format!("ledger-{number}"));
+        write_country(setup, &country, bus, admin, &ledger, number);
         let process = Process::start(program(setup, &country), || is_ready(admin));
-        Self { process, country, bus, admin, gathered: setup.evidence.join(format!("node-{number}.log")) }
+        let (program, evidence) = (setup.program.clone(), setup.evidence.clone());
+        Self { process, country, bus, admin, program, number, evidence, log: ledger.join("log") }
     }
 
     /// `kill -9`.
@@ -74,6 +84,35 @@ impl Node {
         self.process.start_again(|| true);
     }
 
+    /// Has the ledger verified as it lies there: that it is whole, and goes on from what it was the last time. Says what was
+    /// found.
+    ///
+    /// # Panics
+    /// When the program cannot be run.
+    #[must_use]
+    pub fn verify(&self) -> Option<String> {
+        let seen = self.evidence.join(format!("node-{}.seen", self.number));
+        let mut program = Command::new(&self.program);
+        program.args(["ledger", "verify"]).arg(&self.log).arg("--remember").arg(seen);
+        let done = program.output().expect("the program can be run");
+        (!done.status.success()).then(|| String::from_utf8_lossy(&done.stderr).into_owned())
+    }
+
+    /// Stops it, and puts its ledger, which is at rest then, into the evidence.
+    ///
+    /// # Panics
+    /// When the ledger cannot be copied.
+    pub fn end(&self) {
+        self.process.stop();
+        self.gather();
+        copy(&self.log, &self.evidence.join(ledger_name(self.number))).expect("the ledger can be copied");
+        let signer = self.log.with_file_name("signer.pem");
+        let mut program = Command::new(&self.program);
+        program.args(["ledger", "key", "--log", "--name", &format!("node-{}", self.number), "--file"]).arg(signer);
+        let key = program.output().expect("the program can be run").stdout;
+        std::fs::write(self.evidence.join(format!("node-{}.key", self.number)), key).expect("the key can be kept");
+    }
+
     /// The configuration directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
@@ -89,7 +128,8 @@ impl Node {
     /// Appends what it said in the life that ended; the next one begins its log anew.
     fn gather(&self) {
         let said = std::fs::read(self.process.log()).unwrap_or_default();
-        let file = std::fs::File::options().create(true).append(true).open(&self.gathered);
+        let gathered = self.evidence.join(format!("node-{}.log", self.number));
+        let file = std::fs::File::options().create(true).append(true).open(gathered);
         // What a node said helps to understand a fault, and proves nothing.
         let _ = file.and_then(|mut file| file.write_all(&said));
     }
@@ -101,8 +141,23 @@ impl Drop for Node {
     }
 }
 
-fn country(setup: &Setup, bus: SocketAddr, admin: SocketAddr) -> Country {
-    let country = Country::new();
+/// The ledger of a node in the directory of evidence.
+#[must_use]
+pub fn ledger_name(number: usize) -> String {
+    format!("ledger-{number}")
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() { copy(&entry.path(), &to)? } else { _ = std::fs::copy(entry.path(), to)? }
+    }
+    Ok(())
+}
+
+fn write_country(setup: &Setup, country: &Country, bus: SocketAddr, admin: SocketAddr, ledger: &Path, number: usize) {
     let journal = setup.journal.as_ref().map_or_else(String::new, |journal| format!("journal: {journal}\n"));
     country.file(
         "rabita.yaml",
@@ -110,14 +165,15 @@ fn country(setup: &Setup, bus: SocketAddr, admin: SocketAddr) -> Country {
             "listeners:\n  - {{ address: \"{bus}\", tls: {{ certificate: tls/server.pem, key: tls/server.key, client_authorities: tls/ca.pem }} }}
 admin: {{ address: \"{admin}\" }}
 telemetry: {{ log_filter: warn }}
-{journal}"
+ledger: {{ directory: \"{}\", origin: node-{number} }}
+{journal}",
+            ledger.display()
         ),
     );
     let once = if setup.keeps_ids { ", once: { table: rabita_once, create: true }" } else { "" };
     let url = format!("postgres://postgres@{}/postgres", setup.registry);
     country.file("registries/bank.yaml", &MANIFEST.replace("{URL}", &url).replace("{ONCE}", once));
     country.file("grants/bank.yaml", GRANTS);
-    country
 }
 
 fn program(setup: &Setup, country: &Country) -> Program {

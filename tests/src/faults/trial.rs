@@ -13,7 +13,9 @@ use super::client::{Clients, Habits};
 use super::dice::Dice;
 use super::disturb::disturb;
 use super::effects;
+use super::entries::{self, Ledger};
 use super::log::{self, Log, Look};
+use super::subject::ledger_name;
 pub(super) use world::{SmallDisk, World, set_clock};
 
 /// What is done to the bus beside killing it.
@@ -27,6 +29,8 @@ pub enum Mode {
     Proxy,
     /// As embedded, and the disk under the journal fills up.
     Disk,
+    /// As embedded, and the disk under the ledger fills up.
+    LedgerDisk,
     /// As embedded, and the bus's clock jumps by a day.
     Clock,
 }
@@ -82,13 +86,14 @@ pub async fn run(options: &Options) -> Verdict {
     world.mend();
     let updates = clients.finish().await;
     let nodes = world.callers();
-    looks::wait_until_settled(&nodes, &updates, patience(options)).await;
+    looks::wait_until_settled(&nodes, &updates, &log, patience(options)).await;
     looks::look_at_all(&nodes, &updates, &log, Look::Settled).await;
     (options.report)("every node is killed once more");
     killer::kill_all(&world, &log).await;
     let nodes = world.callers();
-    looks::wait_until_settled(&nodes, &updates, patience(options)).await;
+    looks::wait_until_settled(&nodes, &updates, &log, patience(options)).await;
     looks::look_at_all(&nodes, &updates, &log, Look::Later).await;
+    killer::end_all(&world, &log).await;
     world.registry.write_effects(&options.evidence.join(EFFECTS));
     judge(&options.evidence)
 }
@@ -99,7 +104,9 @@ pub async fn run(options: &Options) -> Verdict {
 /// When there is none.
 #[must_use]
 pub fn judge(evidence: &std::path::Path) -> Verdict {
-    checker::check(&log::read(&evidence.join(LOG)), &effects::read(&evidence.join(EFFECTS)))
+    let ledgers = (0..).map(|number| evidence.join(ledger_name(number))).take_while(|ledger| ledger.is_dir());
+    let ledgers: Vec<Ledger> = ledgers.map(|ledger| entries::read(&ledger)).collect();
+    checker::check(&log::read(&evidence.join(LOG)), &effects::read(&evidence.join(EFFECTS)), &ledgers)
 }
 
 /// Updates are tried again each second or so; a node of a cluster is missed only after a while.
@@ -133,9 +140,19 @@ pub fn weaknesses(options: &Options, verdict: &Verdict) -> Vec<String> {
     if figures.abandoned * 10 > figures.intended {
         weak.push(format!("{} of {} updates were given up", figures.abandoned, figures.intended));
     }
-    let was_full = figures.unavailable.get("journal_unavailable").is_some_and(|times| *times > 0);
-    if options.mode == Mode::Disk && !was_full {
+    let full = match options.mode {
+        Mode::Disk => Some("journal_unavailable"),
+        Mode::LedgerDisk => Some("ledger_unavailable"),
+        _ => None,
+    };
+    if full.is_some_and(|code| !figures.unavailable.contains_key(code)) {
         weak.push("the disk was never full when an update came".to_owned());
+    }
+    if options.mode != Mode::LedgerDisk && figures.without_receipt > 0 {
+        weak.push(format!("{} answers came without a receipt", figures.without_receipt));
+    }
+    if figures.verified < options.kills / 2 || figures.checkpoints == 0 {
+        weak.push(format!("ledgers were verified {} times, {} checkpoints seen", figures.verified, figures.checkpoints));
     }
     weak
 }

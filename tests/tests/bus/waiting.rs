@@ -68,6 +68,25 @@ async fn a_repeat_of_a_change_under_way_waits_for_the_same_outcome() {
 }
 
 #[tokio::test]
+async fn a_change_whose_caller_leaves_is_recorded_like_any_other() {
+    let desk = Desk::whole().await;
+    let portal = desk.portal();
+    let lock = desk.locked().await;
+    let left = tokio::spawn(patch(&portal, "L-1", &json!({ "points": 1 })).header("Prefer", "wait=20").send());
+    let updates = async || portal.get("/bus/updates").await.good().json()["updates"].clone();
+    eventually("the change is on its way", LONG, async || updates().await.as_array().is_some_and(|all| all.len() == 1)).await;
+    left.abort();
+    let change = updates().await[0].clone();
+    lock.let_go().await;
+    let _ = until(&portal, &format!("/bus/updates/{}", change["id"].as_str().expect("an id")), "applied").await;
+    let proof = format!("/bus/ledger/proof?exchange={}", change["exchange"].as_str().expect("an id"));
+    let recorded = async || portal.get(&proof).await.json()["proofs"].as_array().map_or(0, Vec::len);
+    // How it was asked for, and how it ended.
+    eventually("both are in the ledger", LONG, async || recorded().await == 2).await;
+    assert!(desk.bus.stop().await);
+}
+
+#[tokio::test]
 async fn a_change_that_comes_after_its_latest_time_is_never_applied() {
     let desk = Desk::whole().await;
     let portal = desk.portal();

@@ -33,7 +33,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "soap",
         ],
     ),
-    ("tests", &["battery", "journal", "config", "demo", "journal", "model", "sdk", "server"]),
+    ("tests", &["battery", "journal", "config", "demo", "keys", "ledger", "model", "sdk", "server"]),
 ];
 
 /// Crates that bring another TLS, or another library of cryptography, than rustls with aws-lc-rs.

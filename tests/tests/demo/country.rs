@@ -9,14 +9,19 @@ use serde_json::{Value, json};
 use crate::promises::{Answer, HEROINE, keep};
 use crate::running::{Demo, Printed, rabita};
 
+/// The scene in which a ledger is forged and a grant withdrawn, and the one in which the demo is killed.
+const TRUST: &str = "Trust";
+const SURVIVAL: &str = "Scene";
+
 #[tokio::test]
 async fn every_command_that_it_prints_does_what_its_title_promises_and_its_log_names_nobody() {
     let mut demo = Demo::start().await;
     let printed = demo.printed();
     let titles: BTreeSet<&str> = printed.iter().map(|printed| printed.title.as_str()).collect();
-    assert!(printed.len() >= 45 && titles.len() == printed.len(), "{titles:?}");
+    assert!(printed.len() >= 60 && titles.len() == printed.len(), "{titles:?}");
     let (mut personal, mut exchanges, mut first) = (BTreeSet::new(), 0, None);
-    for command in printed.iter().filter(|command| !command.is_of_scene()) {
+    let is_of_scene = |command: &Printed| command.part_of(TRUST).or(command.part_of(SURVIVAL)).is_some();
+    for command in printed.iter().filter(|command| !is_of_scene(command)) {
         let answer = answer(&demo, command).await;
         keep(&demo, command, &answer);
         exchanges += usize::from(command.command.contains("https://"));
@@ -31,7 +36,7 @@ async fn every_command_that_it_prints_does_what_its_title_promises_and_its_log_n
     }
     assert!(demo.end().await.success(), "{}", demo.log());
     let log = demo.log();
-    assert_eq!(log.matches("node::exchange: exchange ").count(), exchanges, "each exchange is told once:\n{log}");
+    assert_eq!(log.matches("node::exchange::line: exchange ").count(), exchanges, "each exchange is told once:\n{log}");
     assert!(personal.len() > 20 && personal.contains(HEROINE) && personal.contains("Əliyeva"), "{personal:?}");
     for text in personal.iter().map(String::as_str).chain(["-000001", "ca.pem", "BEGIN"]) {
         assert!(!log.contains(text), "the log holds `{text}`:\n{log}");
@@ -66,11 +71,9 @@ async fn the_other_commands_of_the_program_hold_on_what_it_wrote_while_it_runs()
 #[tokio::test]
 async fn the_scene_ends_with_a_change_that_survived_the_register_and_the_bus() {
     let mut demo = Demo::start().await;
-    let scene: Vec<Printed> = demo.printed().into_iter().filter(Printed::is_of_scene).collect();
-    assert_eq!(scene.len(), 8, "the scene is known here");
     let mut changed = Value::Null;
-    for printed in &scene {
-        match printed.title.trim_start_matches("Scene: ") {
+    for (part, printed) in &scene(&demo, SURVIVAL, 8) {
+        match part.as_str() {
             "close the register of companies; it answers 503 to everybody" | "open the register again" => run(printed).await,
             "a change while it is closed; accepted, with an address to ask" => {
                 let accepted = answer(&demo, printed).await;
@@ -101,6 +104,48 @@ async fn the_scene_ends_with_a_change_that_survived_the_register_and_the_bus() {
         }
     }
     assert!(demo.end().await.success(), "{}", demo.log());
+}
+
+#[tokio::test]
+async fn the_scene_of_trust_ends_with_a_forgery_found_and_a_grant_given_back() {
+    let mut demo = Demo::start().await;
+    let within = Duration::from_secs(5);
+    for (part, printed) in &scene(&demo, TRUST, 8) {
+        match part.as_str() {
+            "the ledger is as it was written" | "the same over the network, as the ministry's audit" => {
+                let done = printed.pasted(None).await;
+                assert!(done.status.success() && done.out.contains(" entries verified in "), "{}{}", done.out, done.err);
+            }
+            // A copy that is made while the node seals what it has can be wrong by itself.
+            "one byte of one entry is changed in a copy, and found" => {
+                eventually("the forgery is found", within, async || {
+                    let done = printed.pasted(None).await;
+                    done.status.code() == Some(1) && done.err.contains("/forged/log/checkpoint: the tree does not have the root")
+                })
+                .await;
+            }
+            "the mobile unit sees the first person" => assert_eq!(answer(&demo, printed).await.json()["pin"], HEROINE),
+            "the ministry withdraws that grant, in its own file; the bus follows within a second"
+            | "the ministry gives it back" => run(printed).await,
+            "the mobile unit sees her no more" => {
+                eventually("the grant is withdrawn", within, async || answer(&demo, printed).await.status == 403).await;
+                assert_eq!(answer(&demo, printed).await.json()["code"], "not_permitted");
+            }
+            "the mobile unit sees her again" => {
+                eventually("the grant holds again", within, async || answer(&demo, printed).await.status == 200).await;
+            }
+            other => panic!("the scene has `{other}`, of which this test knows nothing"),
+        }
+    }
+    assert!(demo.end().await.success(), "{}", demo.log());
+}
+
+/// The parts of a scene, which are known here.
+fn scene(demo: &Demo, name: &str, parts: usize) -> Vec<(String, Printed)> {
+    let printed = demo.printed().into_iter();
+    let scene: Vec<_> = printed.filter_map(|printed| Some((printed.part_of(name)?.to_owned(), printed))).collect();
+    assert_eq!(scene.len(), parts, "{name}");
+    scene
 }
 
 async fn run(printed: &Printed) {

@@ -26,7 +26,7 @@ async fn each_shell_completes_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let completions = rabita(&["completions", shell]).await;
         assert!(completions.status.success(), "{}", completions.err);
-        for command in ["serve", "check", "demo"] {
+        for command in ["serve", "check", "demo", "ledger", "grants"] {
             assert!(completions.out.contains(command), "{shell} does not know `{command}`");
         }
     }
@@ -38,7 +38,7 @@ async fn the_schemas_of_all_documents_are_written_for_editors() {
     let directory = scratch.path().join("new/schemas");
     let written = rabita(&["schema", "--out", directory.to_str().expect("a path in UTF-8")]).await;
     assert!(written.status.success(), "{}", written.err);
-    let names = ["rabita", "agencies", "registry", "system", "grants"];
+    let names = ["rabita", "agencies", "registry", "system", "grants", "transparency"];
     assert_eq!(written.out.lines().count(), names.len(), "{}", written.out);
     for name in names {
         let file = directory.join(format!("{name}.schema.json"));

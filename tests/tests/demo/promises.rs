@@ -45,6 +45,7 @@ pub fn keep(demo: &Demo, printed: &Printed, answer: &Answer) {
         keeps_read(title, printed, answer)
             || keeps_refusal(title, answer)
             || keeps_change(title, answer)
+            || keeps_trust(title, answer)
             || keeps_the_rest(title, demo, answer),
         "the demo prints `{title}`, of which this test knows nothing"
     );
@@ -124,6 +125,9 @@ fn keeps_refusal(title: &str, answer: &Answer) -> bool {
         "Refused: a grant that has ended" => answer.refused(403, "grant_expired", "caller"),
         "Refused: a personal number in a URL" => answer.refused(400, "identifier_in_url", "caller"),
         "Refused: a system that nobody registered" => answer.refused(401, "unauthenticated", "caller"),
+        "Refused: a child; the mobile unit's grant is for adults, and to it there is no such person" => {
+            answer.refused(404, "record_absent", "caller")
+        }
         "Refused: a row whose code of sex no list knows; the registry is to blame" => {
             let problem = answer.refused(502, "registry_broke_contract", "registry");
             assert_eq!(problem["errors"], json!([{ "pointer": "/sex", "code": "unmapped_code" }]));
@@ -186,6 +190,51 @@ fn keeps_change(title: &str, answer: &Answer) -> bool {
         _ => return false,
     }
     true
+}
+
+fn keeps_trust(title: &str, answer: &Answer) -> bool {
+    let out = answer.done.out.as_str();
+    match title {
+        "Who used the first person's data, when, why and what of it: for her, in the portal" => {
+            let told = answer.good();
+            let lines = lines(&told);
+            assert!(lines.iter().all(|line| line["purpose"]["basis"]["title"].is_string()), "{told}");
+            assert!(lines.iter().any(|line| line["fields"] == json!(["photo"])), "her photograph was asked for last: {told}");
+            let is_proved = |line: &Value| line["receipt"]["bytes"].is_string() && line["proof"]["hashes"].is_array();
+            assert!(lines.iter().all(is_proved) && told["checkpoint"].is_string(), "{told}");
+        }
+        "Who used the ministry's registers: for its audit, and of no person" => {
+            let told = answer.good();
+            assert!(lines(&told).iter().all(|line| line["registry"] == "population"), "{told}");
+            let members: Vec<&String> = lines(&told).iter().filter_map(Value::as_object).flat_map(|line| line.keys()).collect();
+            assert!(!out.contains(HEROINE) && !members.iter().any(|name| *name == "on_behalf"), "{told}");
+        }
+        "The newest checkpoint of the ledger, signed" => {
+            assert!(out.starts_with("demo.example/node-1\n") && out.contains("\n— demo.example/node-1 "), "{out}");
+        }
+        "The keys that sign answers" => assert_eq!(answer.good()["keys"][0]["kid"], "demo-1"),
+        "Which grant decides what the mobile unit sees of her, and what that is" => {
+            assert!(
+                out.starts_with("YES: mobile-unit may read population/v1/persons for identity-check (legal basis: "),
+                "{out}"
+            );
+            assert!(out.contains("age(record.birth_date, today) >= 18") && !out.contains("address"), "{out}");
+        }
+        "Everyone who can see a photograph" => {
+            assert!(out.contains("  asan-portal of one-stop") && out.contains("  mobile-unit of one-stop"), "{out}");
+            assert!(!out.contains("interior-audit"), "{out}");
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// The three lines that were asked for, the newest first.
+fn lines(told: &Value) -> &[Value] {
+    let lines = told["accesses"].as_array().expect("accesses");
+    let times: Vec<&str> = lines.iter().filter_map(|line| line["at"].as_str()).collect();
+    assert!(times.len() == 3 && times.is_sorted_by(|later, earlier| later > earlier), "{told}");
+    lines
 }
 
 fn keeps_the_rest(title: &str, demo: &Demo, answer: &Answer) -> bool {

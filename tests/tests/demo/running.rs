@@ -108,9 +108,9 @@ fn spawn(mut command: Command, scratch: &Scratch) -> Child {
 }
 
 impl Printed {
-    /// Whether it belongs to the scene, in which the demo is killed.
-    pub fn is_of_scene(&self) -> bool {
-        self.title.starts_with("Scene: ")
+    /// What it does in this scene, where it belongs to it.
+    pub fn part_of(&self, scene: &str) -> Option<&str> {
+        self.title.strip_prefix(scene)?.strip_prefix(": ")
     }
 
     /// Pastes it into a shell. The heads of the answer are written to a file, where there is one.

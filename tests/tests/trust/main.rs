@@ -4,13 +4,19 @@
 //! that is taken.
 
 mod issuer;
+mod http2;
+mod raw;
 mod wire;
 
 mod certificates;
 mod events;
+mod exhaustion;
+mod injection;
 mod ledger;
+mod paths;
 mod provider;
 mod signatures;
+mod smuggling;
 mod tokens;
 mod transparency;
 

@@ -1,7 +1,7 @@
 //! Request headers.
 
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use rabita_model::{Code, Fault, Purpose, Refusal};
 
 /// What a patch may be sent as.
@@ -34,6 +34,7 @@ pub(super) fn words(headers: &HeaderMap, faults: &mut Vec<Fault>) -> Words {
 
 /// Refuses a body that is not JSON.
 pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    uncoded(headers)?;
     let essence = essence(headers);
     let is_json = essence.as_deref().is_some_and(|essence| {
         essence == "application/json"
@@ -44,13 +45,21 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// Refuses a patch that is no merge patch: another kind of patch is an array, or means something else by an object.
 pub(super) fn patch_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    uncoded(headers)?;
     let is_merge_patch = essence(headers).is_some_and(|essence| PATCH_TYPES.contains(&essence.as_str()));
     if is_merge_patch { Ok(()) } else { Err(Code::MediaTypeUnsupported.into()) }
 }
 
 /// Refuses a body that is not plain text.
 pub(super) fn text_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    uncoded(headers)?;
     if essence(headers).as_deref() == Some("text/plain") { Ok(()) } else { Err(Code::MediaTypeUnsupported.into()) }
+}
+
+/// Refuses a body that is compressed: unpacked, a small one may have no end (RFC 9110, 8.4 and 15.5.16).
+fn uncoded(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_plain { Ok(()) } else { Err(Code::MediaTypeUnsupported.into()) }
 }
 
 fn essence(headers: &HeaderMap) -> Option<String> {

@@ -10,6 +10,8 @@ use super::{CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT};
 
 /// Many more than a request has. Bounds what reading a signature costs.
 const COMPONENTS_MAX: usize = 64;
+/// So many bytes are read of each of the two headers. What they say is recorded, and an entry of the ledger has an end.
+const HEADER_MAX: usize = 4_096;
 
 /// A request's signature, read and not yet verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,9 @@ fn only_member(head: &Parts, name: &HeaderName, told: &'static str) -> Result<(S
     let value = values.next().ok_or_else(|| malformed(told, "one of `Signature` and `Signature-Input` is missing"))?;
     if values.next().is_some() {
         return Err(malformed(told, "this header stands twice"));
+    }
+    if value.len() > HEADER_MAX {
+        return Err(refused(told, "too_long", "a signature and what it covers are told in 4096 bytes each"));
     }
     let members: Dictionary =
         Parser::new(value.as_bytes()).parse().map_err(|_| malformed(told, "this is no structured field (RFC 9651)"))?;

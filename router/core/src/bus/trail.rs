@@ -26,7 +26,7 @@ pub struct Trail {
     pub owner: Option<AgencyId>,
     pub operation: Operation,
     pub action: Option<ActionName>,
-    /// As the caller names it, of this configuration or not.
+    /// As the caller names it, where it is one of this configuration.
     pub purpose: Option<Purpose>,
     /// The legal basis of the purpose, where the configuration has one.
     pub basis: Option<BasisId>,
@@ -94,6 +94,8 @@ impl Trail {
 
     /// Adds what the configuration knows of what is asked.
     pub(super) fn about(&mut self, access: &Access, ask: &Ask) {
+        // A purpose that nobody knows may be anything, a personal number among it.
+        self.purpose = self.purpose.take().filter(|purpose| access.purposes.contains_key(purpose));
         self.basis = self.purpose.as_ref().and_then(|purpose| access.basis(purpose)).cloned();
         if let Some(shape) = access.shapes.get(&ask.target) {
             self.is_known = true;

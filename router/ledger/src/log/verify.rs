@@ -87,6 +87,14 @@ impl Finding {
 /// # Errors
 /// The first finding.
 pub fn directory(directory: &Path, key: &VerifierKey, since: Option<&Checkpoint>) -> Result<Verified, VerifyError> {
+    directory_since_each(directory, key, since.as_slice())
+}
+
+/// As [`directory`], with any number of checkpoints that were seen before.
+///
+/// # Errors
+/// The first finding.
+pub fn directory_since_each(directory: &Path, key: &VerifierKey, since: &[&Checkpoint]) -> Result<Verified, VerifyError> {
     let files = Files::new(directory);
     let mut tree = Tree::new(remembered(key, since)?);
     let mut tries = 0;
@@ -113,20 +121,17 @@ pub fn tiles(
     since: Option<&Checkpoint>,
     mut fetch: impl FnMut(&Tile) -> Result<Vec<u8>, Finding>,
 ) -> Result<(), VerifyError> {
-    let since = since.map(|since| (since.size, since.root));
-    let mut tree = Tree::new(since);
+    let mut tree = Tree::new(since.into_iter().map(|since| (since.size, since.root)).collect());
     let mut fetch = |tile: &Tile| fetch(tile).map_err(|finding| finding.at(tile.path()));
     tree.advance(checkpoint.size, &mut fetch)?;
     tree.finish(checkpoint, &mut fetch)?;
     tree.is_not_older()
 }
 
-fn remembered(key: &VerifierKey, since: Option<&Checkpoint>) -> Result<Option<(u64, Hash)>, VerifyError> {
-    match since {
-        Some(since) if since.origin != key.name() => {
-            Err(Finding::Checkpoint(NoteError::Origin(since.origin.clone())).at("the checkpoint remembered"))
-        }
-        since => Ok(since.map(|since| (since.size, since.root))),
+fn remembered(key: &VerifierKey, since: &[&Checkpoint]) -> Result<Vec<(u64, Hash)>, VerifyError> {
+    match since.iter().find(|since| since.origin != key.name()) {
+        Some(other) => Err(Finding::Checkpoint(NoteError::Origin(other.origin.clone())).at("the checkpoint remembered")),
+        None => Ok(since.iter().map(|since| (since.size, since.root)).collect()),
     }
 }
 

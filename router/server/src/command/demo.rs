@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rabita_core::Clock as _;
-use rabita_demo::{Country, Options};
+use rabita_demo::{Command, Country, Options};
 
 use super::{Failed, load, output, runtime, serve};
 use crate::machine::WallClock;
@@ -76,21 +76,28 @@ async fn live(mut country: Country) -> Result<ExitCode, Failed> {
         country.config.display(),
     ));
     let program = std::env::current_exe()?;
-    for command in country.commands().into_iter().chain(country.commands_of(&program)) {
-        output::say(format_args!("\n# {}\n{}", command.title, command.command));
-    }
+    tell(&country.commands());
+    tell(&country.commands_of(&program));
     output::say(
-        "\nAnd a scene, to be played in this order: a change of a register that is closed, and the bus killed meanwhile.",
+        "\nA scene, to be played in this order: the ledger is forged and found out, a grant is withdrawn and given back.",
     );
-    for command in country.scene(&program, std::process::id()) {
-        output::say(format_args!("\n# {}\n{}", command.title, command.command));
-    }
+    tell(&country.scene_of_trust(&program));
+    output::say(
+        "\nAnd another scene, to be played in this order: a change of a register that is closed, and the bus killed meanwhile.",
+    );
+    tell(&country.scene(&program, std::process::id()));
     output::say(format_args!("\nHealth and metrics: http://{}/readyz, /metrics. Ctrl-C ends it.", node.admin));
     drop(configuration);
     serve::wait_for_stop().await?;
     node.stop().await;
     registries.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell(commands: &[Command]) {
+    for Command { title, command } in commands {
+        output::say(format_args!("\n# {title}\n{command}"));
+    }
 }
 
 /// Told before the country is written, which takes a while, and in the words of this command rather than of `serve`.

@@ -8,6 +8,7 @@ mod order;
 mod prove;
 mod remote;
 mod show;
+mod stamps;
 mod verify;
 mod witness;
 

@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Reads a certificate that TLS has verified. Of one that cannot be read, only the fingerprint is known.
-pub(super) fn of(certificate: &CertificateDer<'_>) -> Certificate {
+pub fn of(certificate: &CertificateDer<'_>) -> Certificate {
     let sha256 = digest(&SHA256, certificate).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let mut said = Certificate { sha256, ..Certificate::default() };
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return said };
@@ -28,7 +28,7 @@ pub(super) fn of(certificate: &CertificateDer<'_>) -> Certificate {
 }
 
 /// When the first certificate of a chain is over, in seconds since 1970. One that cannot be read is never.
-pub(super) fn until(chain: &[CertificateDer<'_>]) -> Option<i64> {
+pub fn until(chain: &[CertificateDer<'_>]) -> Option<i64> {
     let over =
         |certificate| X509Certificate::from_der(certificate).ok().map(|(_, parsed)| parsed.validity().not_after.timestamp());
     chain.iter().filter_map(|certificate| over(certificate)).min()

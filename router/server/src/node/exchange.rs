@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
+use http::header::HeaderName;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body as _;
@@ -22,6 +23,7 @@ use rabita_ledger::entry::RequestSignature;
 use rabita_model::{Ask, Code, ExchangeId, Refusal, SystemId, Want};
 use rabita_sdk::Failure;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
 
 use super::ledger_reads::LedgerReads;
 use super::meters::Meters;
@@ -33,6 +35,9 @@ use super::transparency::Transparency;
 use crate::machine::new_exchange;
 use line::{Leaves, Line};
 use reply::{discard, filter, frame, refused_with, respond, told, whole};
+
+/// What every change has.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What all exchanges of a node share.
 pub(super) struct Exchanges {
@@ -79,22 +84,37 @@ struct Ended {
 
 impl Exchanges {
     /// Answers a request.
-    pub async fn answer(&self, request: Request<Incoming>, certificate: Option<Arc<Certificate>>) -> Response<AnswerBody> {
-        let (head, mut body) = request.into_parts();
+    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, certificate: Option<Arc<Certificate>>) -> Response<AnswerBody> {
+        let (head, body) = request.into_parts();
+        if !head.headers.contains_key(IDEMPOTENCY_KEY) {
+            return self.answered(&head, body, certificate).await;
+        }
+        // A change is made whether or not its caller stays, so it is recorded whether or not.
+        let answered = tokio::spawn(async move { self.answered(&head, body, certificate).await });
+        match answered.await.map_err(JoinError::try_into_panic) {
+            Ok(response) => response,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The runtime ends, and with it whoever waits here.
+            Err(Err(_)) => std::future::pending().await,
+        }
+    }
+
+    async fn answered(&self, head: &Parts, mut body: Incoming, certificate: Option<Arc<Certificate>>) -> Response<AnswerBody> {
         let mut begun = Begun {
             exchange: new_exchange(),
             at: Timestamp::now(),
             started: Instant::now(),
-            head: &head,
-            asked: Asked::of(&head),
+            head,
+            asked: Asked::of(head),
             body: Bytes::new(),
             evidence: Evidence { certificate, ..Evidence::default() },
             caller: None,
             signature: None,
         };
-        let ended = match self.admit(&mut begun, &mut body).await {
-            Ok(_place) => self.route(&begun).await,
-            Err(refusal) => begun.refused(refusal),
+        // Held until it is recorded: a ledger that is slow must not gather requests without end.
+        let (ended, _place) = match self.admit(&mut begun, &mut body).await {
+            Ok(place) => (self.route(&begun).await, Some(place)),
+            Err(refusal) => (begun.refused(refusal), None),
         };
         let response = self.end(&begun, ended).await;
         discard(body);
@@ -123,6 +143,7 @@ impl Exchanges {
 
     /// The body and, where the request is signed, proof that it is the system's own.
     async fn read_signed(&self, begun: &mut Begun<'_>, body: &mut Incoming, system: &SystemId) -> Result<(), Refusal> {
+        rabita_contract::one_host(begun.head)?;
         begun.body = self.read(begun.head, body).await?;
         begun.signature = self.recording.signatures.verify(begun.head, &begun.body, system, begun.at.as_second())?;
         begun.evidence.is_signed = begun.signature.is_some();

@@ -20,8 +20,9 @@ use super::exchange::{AnswerBody, Begun};
 use super::signed::Signatures;
 use super::transparency::Account;
 
-/// Refusals of callers whom nobody knows that are recorded in a second: anybody can bring about as many as they like.
-const STRANGERS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("it is not 0");
+/// Refusals that are recorded in a second of those that cost their caller nothing: anybody can bring about as many as they
+/// like, and fill a disk with them.
+const FREE_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not 0");
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 const RECEIPT: HeaderName = HeaderName::from_static("rabita-receipt");
@@ -31,7 +32,8 @@ pub(super) struct Recording {
     /// None where the configuration turns it off.
     ledger: Option<Arc<Ledger>>,
     pub signatures: Arc<Signatures>,
-    strangers: DefaultDirectRateLimiter,
+    /// For refusals that cost their caller nothing.
+    free: DefaultDirectRateLimiter,
     seconds: Histogram,
     unrecorded: Counter,
 }
@@ -68,9 +70,9 @@ impl Recording {
         Self {
             ledger,
             signatures,
-            strangers: RateLimiter::direct(Quota::per_second(STRANGERS_PER_SECOND)),
+            free: RateLimiter::direct(Quota::per_second(FREE_PER_SECOND)),
             seconds: histogram!("rabita_ledger_record_seconds"),
-            unrecorded: counter!("rabita_ledger_strangers_unrecorded_total"),
+            unrecorded: counter!("rabita_ledger_refusals_unrecorded_total"),
         }
     }
 
@@ -82,8 +84,8 @@ impl Recording {
         self.ledger.as_ref().map_or(Ok(()), |ledger| ledger.health()).map_err(unavailable)
     }
 
-    /// Records an exchange; its answer gets its digest and its receipt. What holds no data leaves even when it cannot be
-    /// recorded.
+    /// Records an exchange; its answer gets its digest and its receipt. A refusal that tells nothing of any record leaves even
+    /// when it cannot be recorded.
     ///
     /// # Errors
     /// `ledger_unavailable`.
@@ -108,7 +110,7 @@ impl Recording {
             }
             Either::Right(stream) => (Answered::Streamed, Either::Right(stream)),
         };
-        if let Some(ledger) = self.ledger.as_ref().filter(|_| self.is_due(begun, deed)) {
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| self.is_due(begun, deed, code)) {
             let started = Instant::now();
             let recorded = ledger.record(Fact::Exchange(Box::new(fact(begun, deed, answer, head.status, code)))).await;
             self.seconds.record(started.elapsed().as_secs_f64());
@@ -117,7 +119,7 @@ impl Recording {
                     head.headers
                         .insert(RECEIPT, HeaderValue::try_from(receipt.to_string()).expect("a receipt is a header value"));
                 }
-                Err(error) if gives(head.status) => return Err(unavailable(error.to_string())),
+                Err(error) if tells(deed, head.status, code) => return Err(unavailable(error.to_string())),
                 Err(error) => tracing::warn!(%error, exchange = %begun.exchange, "a refusal could not be recorded"),
             }
         }
@@ -133,13 +135,15 @@ impl Recording {
         signed.map_err(|error| Refusal::new(Code::Internal).detail(format!("the answer cannot be signed: {error}")))
     }
 
-    fn is_due(&self, begun: &Begun<'_>, deed: &Deed) -> bool {
+    /// Whether it is recorded. Of refusals that are not held to the limit of a known system, some are, and the rest is counted.
+    fn is_due(&self, begun: &Begun<'_>, deed: &Deed, code: Option<Code>) -> bool {
         let is_about_somebody = match deed {
             Deed::Registry(_) => true,
             Deed::Bus(account) => account.is_recorded(),
             Deed::Open => false,
         };
-        let is_due = is_about_somebody && (begun.caller.is_some() || self.strangers.check().is_ok());
+        let is_free = begun.caller.is_none() || matches!(code, Some(Code::RateLimited | Code::BusOverloaded | Code::BusStopping));
+        let is_due = is_about_somebody && (!is_free || self.free.check().is_ok());
         if is_about_somebody && !is_due {
             self.unrecorded.increment(1);
         }
@@ -147,9 +151,16 @@ impl Recording {
     }
 }
 
-/// Whether an answer of this status gives what was asked for.
-fn gives(status: StatusCode) -> bool {
-    status.is_success() || status == StatusCode::NOT_MODIFIED
+/// Whether an answer tells anything of a record, if only that there is none: it then must not leave unrecorded.
+fn tells(deed: &Deed, status: StatusCode, code: Option<Code>) -> bool {
+    let gives = status.is_success() || status == StatusCode::NOT_MODIFIED;
+    let was_asked = matches!(deed, Deed::Registry(trail) if !trail.timing.registry.is_zero());
+    // Memory tells as much as the registry would.
+    let of_a_record = matches!(
+        code,
+        Some(Code::RecordAbsent | Code::RecordExists | Code::PreconditionFailed | Code::ConsentInvalid | Code::RegistryRefused)
+    );
+    gives || was_asked || of_a_record
 }
 
 fn unavailable(reason: String) -> Refusal {

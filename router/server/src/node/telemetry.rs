@@ -90,7 +90,16 @@ fn describe() {
     gauge!("rabita_journal_parked", "Updates that wait for a person, by registry.");
     gauge!("rabita_journal_oldest_seconds", "The age of the oldest update on its way, by registry; 0 where none is.");
     gauge!("rabita_journal_healthy", "1 while the journal takes updates on.");
+    gauge!("rabita_ledger_writable", "1 while the ledger takes entries: without it nothing is answered with data.");
+    gauge!("rabita_ledger_entries", "Entries of the ledger.");
+    gauge!("rabita_ledger_index_behind", "Entries of the ledger that cannot be found yet by what they are about.");
+    histogram!("rabita_ledger_record_seconds", "The time that recording an exchange adds to its answer.");
+    counter!("rabita_ledger_strangers_unrecorded_total", "Refusals of unknown callers beyond those that are recorded in a second.");
+    gauge!("rabita_configuration_refused", "1 while the directory holds a configuration that was refused.");
+    counter!("rabita_configuration_changes_total", "Changes of the configuration, by result: accepted or refused.");
     counter!("rabita_ledger_split_views_total", "Rounds in which a log showed another past than before.");
+    counter!("rabita_ledger_timestamp_failures_total", "Rounds in which the checkpoint was not stamped, and should have been.");
+    gauge!("rabita_ledger_stamped_entries", "Entries of the ledger that are under a time stamp.");
 }
 
 /// The maker of traces, where the configuration asks for them.

@@ -182,9 +182,12 @@ impl Account {
     /// Whether the system may ask for this purpose; says by what right.
     fn permit(&mut self, rules: &Rules, system: &SystemId) -> Result<(), Refusal> {
         let permitted = rules.may_ask_of_subjects(system)?;
-        let purpose = self.purpose.as_ref().ok_or(Code::PurposeMissing)?;
+        // One that is not permitted may be no purpose at all, so it is not recorded.
+        let named = self.purpose.take().ok_or(Code::PurposeMissing)?;
+        let purpose = permitted.iter().find(|permitted| **permitted == named).ok_or(Code::PurposeNotPermitted)?;
         self.basis = rules.names.basis(purpose).cloned();
-        if permitted.contains(purpose) { Ok(()) } else { Err(Code::PurposeNotPermitted.into()) }
+        self.purpose = Some(named);
+        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ use super::ledger_open::{self, Opened};
 use super::ledger_reads::LedgerReads;
 use super::reload::Part;
 use super::signed::Signatures;
+use super::timestamps::Timestamps;
 use super::tls::Transports;
 use super::tokens::Tokens;
 use super::transparency::Transparency;
@@ -85,6 +86,16 @@ impl Trust {
         let every = Duration::from_secs(country.node.ledger.exchange_s);
         let (log, state) = (Arc::clone(kept.ledger.log()), kept.directory.join("witness"));
         Some(LedgerExchange::new(log, Arc::clone(journal), Arc::clone(&kept.key), state, every))
+    }
+
+    /// What has the checkpoints stamped, where the configuration names an authority.
+    ///
+    /// # Errors
+    /// When the authorities of stamps, or those that are kept, cannot be read.
+    pub fn timestamps(&self, country: &Country) -> Result<Option<Timestamps>, StartError> {
+        let (Some(kept), Some(spec)) = (&self.kept, &country.node.ledger.timestamps) else { return Ok(None) };
+        let log = Arc::clone(kept.ledger.log());
+        Ok(Some(Timestamps::open(spec, &country.directory, &kept.directory, log)?))
     }
 }
 

@@ -63,7 +63,11 @@ impl<'a> Account<'a> {
                 }
                 What::Declined { update, code, .. } => _ = accounts.get_mut(update.as_str()).map(|it| it.declined = Some(code)),
                 What::Abandoned { update } => _ = accounts.get_mut(update.as_str()).map(|it| it.is_abandoned = true),
-                What::Killed { .. } | What::Unavailable { .. } => {}
+                What::Killed { .. }
+                | What::Unavailable { .. }
+                | What::Answered { .. }
+                | What::Checkpoint { .. }
+                | What::Verified { .. } => {}
             }
         }
         accounts
@@ -105,6 +109,11 @@ impl<'a> Account<'a> {
     /// How it ended, where that is known and the same everywhere.
     pub(super) fn outcome(&self) -> Option<&'a Outcome> {
         if self.outcomes.len() == 1 { self.outcomes.first().copied() } else { None }
+    }
+
+    /// The bus's id of it.
+    pub(super) fn id(&self) -> Option<&'a str> {
+        self.ids.first().copied()
     }
 
     pub(super) fn is_applied(&self) -> bool {

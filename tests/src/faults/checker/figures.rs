@@ -6,6 +6,7 @@ use std::fmt;
 use super::ByUpdate;
 use super::account::Account;
 use crate::faults::effects::Effect;
+use crate::faults::entries::Ledger;
 use crate::faults::log::{Line, What};
 
 /// Counts.
@@ -31,16 +32,27 @@ pub struct Figures {
     pub kills: BTreeMap<String, usize>,
     /// For each kill, how many updates were under way: sent, and not yet both answered and applied.
     pub under_way: Vec<usize>,
+    /// Entries in the ledgers of all nodes.
+    pub entries: usize,
+    /// Receipts that callers got, and answers without one.
+    pub receipts: usize,
+    pub without_receipt: usize,
+    /// Checkpoints that were seen.
+    pub checkpoints: usize,
+    /// How often a ledger was verified while its node was dead.
+    pub verified: usize,
 }
 
 impl Figures {
     pub(super) fn count(
         lines: &[Line],
         effects: &[Effect],
+        ledgers: &[Ledger],
         accounts: &BTreeMap<&str, Account<'_>>,
         by_update: &ByUpdate<'_>,
     ) -> Self {
-        let mut figures = Self { intended: accounts.len(), effects: effects.len(), ..Self::default() };
+        let entries = ledgers.iter().map(|ledger| ledger.entries.len()).sum();
+        let mut figures = Self { intended: accounts.len(), effects: effects.len(), entries, ..Self::default() };
         let mut spans = Vec::new();
         for (update, account) in accounts {
             let own = by_update.get(update).map_or(&[][..], Vec::as_slice);
@@ -63,6 +75,10 @@ impl Figures {
                     figures.under_way.push(spans.iter().filter(is_under_way).count());
                 }
                 What::Unavailable { code, .. } => *figures.unavailable.entry(code.clone()).or_default() += 1,
+                What::Answered { receipt: Some(_), .. } => figures.receipts += 1,
+                What::Answered { receipt: None, .. } => figures.without_receipt += 1,
+                What::Checkpoint { .. } => figures.checkpoints += 1,
+                What::Verified { .. } => figures.verified += 1,
                 What::Declined { code, .. } => *figures.declined.entry(code.clone()).or_default() += 1,
                 _ => {}
             }
@@ -97,6 +113,11 @@ impl fmt::Display for Figures {
         writeln!(f, "declined: {}; to come again: {}", counts(&self.declined), counts(&self.unavailable))?;
         writeln!(f, "outcomes: {}", counts(&self.outcomes))?;
         writeln!(f, "records {}, changes in the registry {}", self.records, self.effects)?;
+        writeln!(
+            f,
+            "entries in the ledgers {}, receipts {}, answers without {}, checkpoints seen {}, ledgers verified {} times",
+            self.entries, self.receipts, self.without_receipt, self.checkpoints, self.verified
+        )?;
         write!(
             f,
             "kills: {}; with updates under way {} of {}, in the median {median} updates, at most {}",

@@ -1,5 +1,7 @@
 //! Lists that were tampered with, and what has to be found in them.
 
+use serde_json::json;
+
 use super::*;
 use crate::faults::effects::Kind;
 use crate::faults::log::{Intention, Look, Operation, What};
@@ -8,12 +10,13 @@ use crate::faults::log::{Intention, Look, Operation, What};
 struct Story {
     lines: Vec<Line>,
     effects: Vec<Effect>,
+    ledger: Ledger,
     nodes: usize,
 }
 
 impl Story {
     fn new() -> Self {
-        Self { lines: Vec::new(), effects: Vec::new(), nodes: 1 }
+        Self { lines: Vec::new(), effects: Vec::new(), ledger: Ledger::default(), nodes: 1 }
     }
 
     /// A record that comes, changes twice and goes.
@@ -38,6 +41,8 @@ impl Story {
 
     fn ended(&mut self, update: &str, outcome: &Outcome) {
         let (update, id) = (update.to_owned(), format!("id-{update}"));
+        let conclusion = json!({ "kind": "conclusion", "update": id, "outcome": outcome.state });
+        self.ledger.entries.push(conclusion.to_string().into_bytes());
         self.says(What::Acknowledged { update: update.clone(), id: id.clone(), outcome: None });
         for look in [Look::Settled, Look::Later] {
             for node in 0..self.nodes {
@@ -61,7 +66,11 @@ impl Story {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        check(&self.lines, &self.effects).faults
+        self.verdict().faults
+    }
+
+    fn verdict(&self) -> Verdict {
+        check(&self.lines, &self.effects, std::slice::from_ref(&self.ledger))
     }
 }
 
@@ -79,7 +88,7 @@ fn finds_nothing_wrong_with_what_holds_together() {
     story.intended("u7", Operation::Update);
     story.says(What::Abandoned { update: "u7".to_owned() });
     assert_eq!(story.faults(), []);
-    let figures = check(&story.lines, &story.effects).figures;
+    let figures = story.verdict().figures;
     assert_eq!((figures.intended, figures.acknowledged, figures.declined.len(), figures.abandoned), (7, 5, 1, 1));
     assert_eq!((figures.effects, figures.records), (4, 1));
 }
@@ -234,7 +243,7 @@ fn a_kill_counts_the_updates_that_were_under_way() {
     story.happened("u5", Operation::Create);
     story.ended("u5", &outcome("applied", None));
     story.says(What::Killed { who: "node 0".to_owned() });
-    let figures = check(&story.lines, &story.effects).figures;
+    let figures = story.verdict().figures;
     assert_eq!((figures.under_way.as_slice(), figures.killed_under_way()), (&[1, 0][..], 1));
 }
 

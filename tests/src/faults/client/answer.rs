@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::bus::{Answer, Caller};
-use crate::faults::log::{Look, Outcome, What};
+use crate::faults::log::{Log, Look, Outcome, What};
 
 /// What came of sending an update once.
 #[derive(Debug)]
@@ -45,9 +45,16 @@ pub(super) fn judge(answer: Result<Answer, reqwest::Error>) -> Judged {
     }
 }
 
+/// The line that says that an answer came.
+pub(super) fn answered(answer: &Answer) -> What {
+    let receipt = Some(answer.header("rabita-receipt").to_owned()).filter(|receipt| !receipt.is_empty());
+    What::Answered { exchange: answer.header("rabita-exchange").to_owned(), status: answer.status, receipt }
+}
+
 /// Asks a node about an update; `None` where it does not answer.
-pub(in crate::faults) async fn look(node: &Caller, id: &str) -> Option<Seen> {
+pub(in crate::faults) async fn look(node: &Caller, id: &str, log: &Log) -> Option<Seen> {
     let answer = node.try_get(&format!("/bus/updates/{id}")).await.ok()?;
+    log.write(answered(&answer));
     match answer.status {
         200 => Some(Seen { outcome: ended(&answer), absent: false }),
         404 => Some(Seen { outcome: None, absent: true }),

@@ -37,6 +37,7 @@ pub(super) async fn kill(options: &Options, world: &World, log: &Log, clients: &
         }
         tokio::time::sleep(absence(world, &mut dice)).await;
         for victim in &victims {
+            verify(*victim, world, log).await;
             on_node(&world.nodes[*victim], Node::start_again).await;
         }
         if before / BROKER_EVERY != killed / BROKER_EVERY {
@@ -56,9 +57,25 @@ pub(super) async fn kill_all(world: &World, log: &Log) {
     for number in 0..world.nodes.len() {
         kill_one(number, world, log).await;
     }
-    for node in &world.nodes {
+    for (number, node) in world.nodes.iter().enumerate() {
+        verify(number, world, log).await;
         on_node(node, Node::start_again).await;
     }
+}
+
+/// Ends every node in good order, and has its ledger verified for the last time.
+pub(super) async fn end_all(world: &World, log: &Log) {
+    for (number, node) in world.nodes.iter().enumerate() {
+        on_node(node, Node::end).await;
+        verify(number, world, log).await;
+    }
+}
+
+/// Has the ledger of a dead node verified.
+async fn verify(number: usize, world: &World, log: &Log) {
+    let node = Arc::clone(&world.nodes[number]);
+    let finding = tokio::task::spawn_blocking(move || node.verify()).await.expect("the program can be run");
+    log.write(What::Verified { node: number, finding });
 }
 
 async fn kill_one(number: usize, world: &World, log: &Log) {

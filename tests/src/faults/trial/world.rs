@@ -35,13 +35,19 @@ impl World {
         let proxied = options.mode == Mode::Proxy || options.plant == Some(Plant::Twice);
         let proxy = if proxied { Some(Proxy::start(registry.address()).await.expect("a port for the proxy")) } else { None };
         let kafka = (options.mode == Mode::Kafka).then(|| Arc::new(Kafka::start(3)));
-        let disk = (options.mode == Mode::Disk).then(|| SmallDisk::mount(scratch.path().join("disk")));
+        let size_mb = match options.mode {
+            Mode::Disk => Some(48),
+            Mode::LedgerDisk => Some(256),
+            _ => None,
+        };
+        let disk = size_mb.map(|size_mb| SmallDisk::mount(scratch.path().join("disk"), size_mb));
         let clock = (options.mode == Mode::Clock).then(|| scratch.path().join("clock"));
         let setup = Setup {
             program: options.program.clone(),
             registry: proxy.as_ref().map_or(registry.address(), Proxy::address),
             keeps_ids: options.plant != Some(Plant::Twice),
-            journal: journal(kafka.as_deref(), disk.as_ref()),
+            journal: journal(kafka.as_deref(), disk.as_ref().filter(|_| options.mode == Mode::Disk)),
+            ledgers: disk.as_ref().filter(|_| options.mode == Mode::LedgerDisk).map(|disk| disk.0.clone()),
             environment: clock.as_deref().map(false_clock).unwrap_or_default(),
             evidence: options.evidence.clone(),
         };
@@ -93,9 +99,10 @@ pub struct SmallDisk(PathBuf);
 impl SmallDisk {
     /// # Panics
     /// When this is not run by root, who alone may mount.
-    fn mount(at: PathBuf) -> Self {
+    fn mount(at: PathBuf, size_mb: u32) -> Self {
         std::fs::create_dir_all(&at).expect("a scratch directory can be written");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "none"]).arg(&at).status();
+        let size = format!("size={size_mb}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&at).status();
         assert!(mounted.is_ok_and(|status| status.success()), "a small file system cannot be mounted: run this as root");
         Self(at)
     }

@@ -18,12 +18,13 @@ pub(super) struct Tree {
     frontier: Frontier,
     /// The hashes of the last tile of each level, as long as it is not full.
     rows: Vec<Vec<Hash>>,
-    /// The size and the root that the log had once.
-    since: Option<(u64, Hash)>,
+    /// Sizes and roots that the log had once, the largest first. What was passed is taken out.
+    since: Vec<(u64, Hash)>,
 }
 
 impl Tree {
-    pub(super) fn new(since: Option<(u64, Hash)>) -> Self {
+    pub(super) fn new(mut since: Vec<(u64, Hash)>) -> Self {
+        since.sort_by(|one, other| other.cmp(one));
         Self { frontier: Frontier::default(), rows: Vec::new(), since }
     }
 
@@ -91,21 +92,21 @@ impl Tree {
 
     /// That it has come as far as the log had.
     pub(super) fn is_not_older(&self) -> Result<(), VerifyError> {
-        match self.since {
-            Some((remembered, _)) if remembered > self.frontier.size() => {
+        match self.since.first() {
+            Some(&(remembered, _)) if remembered > self.frontier.size() => {
                 Err(Finding::Older { size: self.frontier.size(), remembered }.at(CHECKPOINT))
             }
             _ => Ok(()),
         }
     }
 
-    fn remembered(&self) -> Result<(), VerifyError> {
-        match self.since {
-            Some((size, root)) if size == self.frontier.size() && root != self.frontier.root() => {
-                Err(Finding::Forked(size).at(CHECKPOINT))
+    fn remembered(&mut self) -> Result<(), VerifyError> {
+        while let Some((size, root)) = self.since.pop_if(|(size, _)| *size <= self.frontier.size()) {
+            if size == self.frontier.size() && root != self.frontier.root() {
+                return Err(Finding::Forked(size).at(CHECKPOINT));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 

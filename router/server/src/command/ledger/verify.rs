@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use rabita_ledger::log::note::{Note, NoteError, SignatureKind};
-use rabita_ledger::log::verify::{directory, tiles};
+use rabita_ledger::log::verify::{directory_since_each, tiles};
 use rabita_ledger::log::{Checkpoint, Cosigned, VerifierKey};
 use serde_json::Value;
 
 use super::mirror::Mirror;
 use super::remote::{Connection, Remote, is_address};
+use super::stamps::Stamps;
 use crate::command::{Failed, output};
 use crate::node::ledger_exchange::memory::replace;
 
@@ -22,7 +23,10 @@ use crate::node::ledger_exchange::memory::replace;
   rabita ledger verify ledger --key \"$(cat node-1.vkey)\" --remember node-1.seen      each night
   rabita ledger verify https://bus.example.az:8443 --certificate us.pem --certificate-key us.key \\
       --authorities ca.pem --remember node-1.seen --witness witness.example/w1+...
+  rabita ledger verify ledger --key \"$(cat node-1.vkey)\" --stamps --authorities tsa-ca.pem
 
+A bus shows its entries to the systems that its transparency.yaml has as `auditors`, and to no other: an address needs the
+certificate of one.
 Exits with 1 and says what and where, when anything is not as it was written.")]
 pub(in crate::command) struct VerifyArguments {
     /// The directory of a ledger or of its log, or the address of a bus, or of any log of C2SP tlog-tiles.
@@ -44,6 +48,10 @@ pub(in crate::command) struct VerifyArguments {
     /// Keep the copy of a remote log in this directory, so that next time only what is new is fetched.
     #[arg(long, value_name = "DIR")]
     mirror: Option<PathBuf>,
+    /// Check the time stamps in the directory of the ledger too: the signature of each, its certificate up to --authorities,
+    /// the note that it stamps, and that the log goes on from that note.
+    #[arg(long, requires = "authorities")]
+    stamps: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -55,8 +63,11 @@ impl VerifyArguments {
         }
         let started = Instant::now();
         let found = if is_address(&self.place) { self.remote().await? } else { self.local()? };
-        let Found { checkpoint, since, cosigned } = &found;
+        let Found { checkpoint, since, cosigned, stamps } = &found;
         self.witnessed(checkpoint, cosigned)?;
+        if let Some(stamps) = stamps {
+            stamps.tell();
+        }
         let since = since.as_ref().map(|since| format!(", consistent with the {} seen before", since.size)).unwrap_or_default();
         let took = started.elapsed().as_secs_f64();
         output::say(format_args!("{}: {} entries verified in {took:.1} s{since}", checkpoint.origin, checkpoint.size));
@@ -73,11 +84,24 @@ impl VerifyArguments {
             None => key_beside(&log)?,
         };
         let since = self.since(&key)?;
-        let verified = directory(&log, &key, since.as_ref()).map_err(|error| format!("{}/{error}", log.display()))?;
-        Ok(Found { checkpoint: verified.checkpoint, since, cosigned: verified.cosigned })
+        let stamps = self.stamps(&log, &key)?;
+        let stamped = stamps.iter().flat_map(|stamps| &stamps.stamped);
+        let past: Vec<&Checkpoint> = since.iter().chain(stamped.map(|stamped| &stamped.checkpoint)).collect();
+        let verified = directory_since_each(&log, &key, &past).map_err(|error| format!("{}/{error}", log.display()))?;
+        Ok(Found { checkpoint: verified.checkpoint, since, cosigned: verified.cosigned, stamps })
+    }
+
+    fn stamps(&self, log: &Path, key: &VerifierKey) -> Result<Option<Stamps>, Failed> {
+        match (self.stamps, &self.connection.authorities) {
+            (true, Some(authorities)) => Stamps::verify(&log.with_file_name("stamps"), authorities, key).map(Some),
+            _ => Ok(None),
+        }
     }
 
     async fn remote(&self) -> Result<Found, Failed> {
+        if self.stamps {
+            return Err("--stamps needs the directory of the ledger: time stamps are not behind an address".into());
+        }
         let remote = Remote::open(&self.place, &self.connection)?;
         let key = match &self.key {
             Some(key) => key.clone(),
@@ -98,7 +122,7 @@ impl VerifyArguments {
                 cosigned.push(own);
             }
         }
-        Ok(Found { checkpoint, since, cosigned })
+        Ok(Found { checkpoint, since, cosigned, stamps: None })
     }
 
     fn since(&self, key: &VerifierKey) -> Result<Option<Checkpoint>, Failed> {
@@ -127,6 +151,7 @@ struct Found {
     checkpoint: Checkpoint,
     since: Option<Checkpoint>,
     cosigned: Vec<Cosigned>,
+    stamps: Option<Stamps>,
 }
 
 /// What a witness cosigned last. A log of others tells it with its checkpoint alone.

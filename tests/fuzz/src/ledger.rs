@@ -1,0 +1,55 @@
+//! What comes from other logs, and from a ledger's directory that anybody may have had in their hands.
+
+use std::sync::LazyLock;
+
+use rabita_ledger::archive as archives;
+use rabita_ledger::entry::Entry;
+use rabita_ledger::evidence::{self, Bundle};
+use rabita_ledger::log::checkpoint::Checkpoint;
+use rabita_ledger::log::note::{Note, SignatureKind, VerifierKey};
+use rabita_ledger::log::tile::Tile;
+
+static KEY: LazyLock<VerifierKey> = LazyLock::new(|| {
+    let (key, _) = rabita_keys::SigningKey::generate("log.example", rabita_keys::Algorithm::Ed25519).expect("randomness");
+    VerifierKey::new("log.example", SignatureKind::Ed25519, key.verifying()).expect("a name and a key")
+});
+
+/// Reads a signed note, a verifier's key and a tile's path.
+pub fn note(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(note) = Note::parse(text) {
+        assert_eq!(Note::parse(&note.to_string()).as_ref(), Ok(&note), "a note that was printed is the note again");
+        assert!(note.verify(&KEY).is_err(), "a note that the log did not sign was taken");
+    }
+    assert!(Checkpoint::verify(text, &KEY).is_err(), "a checkpoint that the log did not sign was taken");
+    if let Ok(key) = text.trim().parse::<VerifierKey>() {
+        assert_eq!(key.to_string(), text.trim(), "a key has one form");
+    }
+    if let Some(tile) = Tile::parse(text) {
+        assert_eq!(tile.path(), text, "a tile has one path");
+    }
+}
+
+/// Reads an entry.
+pub fn entry(data: &[u8]) {
+    if let Ok(entry) = Entry::parse(data) {
+        let printed = entry.to_bytes();
+        let again = Entry::parse(&printed).expect("what was printed can be read");
+        assert_eq!(again, entry);
+    }
+}
+
+/// Verifies the evidence of an exchange.
+pub fn bundle(data: &[u8]) {
+    let Ok(bundle) = serde_json::from_slice::<Bundle>(data) else { return };
+    let _ = evidence::verify(&bundle, None);
+    let checks = evidence::verify(&bundle, Some(&KEY));
+    let holds = |check: &evidence::Check| matches!(check.verdict, evidence::Verdict::Holds);
+    assert!(!checks.iter().all(holds), "evidence that the log did not sign holds");
+}
+
+/// Verifies an archive.
+pub fn archive(data: &[u8]) {
+    let _ = archives::verify(data, None);
+    let _ = archives::verify(data, Some(&KEY));
+}
