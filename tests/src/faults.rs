@@ -17,4 +17,5 @@ mod registry;
 mod subject;
 pub mod trial;
 
+pub use dice::Dice;
 pub use trial::{Mode, Options, Plant};

@@ -10,7 +10,7 @@ use rabita_model::{ExchangeId, Subject};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::entry::{KeyedDigest, Pseudonym, Sealed};
+use crate::entry::{KeyedDigest, Pseudonym, RequestSignature, Sealed};
 use crate::period::KeyName;
 
 mod opening;
@@ -48,11 +48,14 @@ pub struct Private {
     pub case: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<String>,
+    /// The caller's signature of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<RequestSignature>,
 }
 
 impl Private {
     const fn is_empty(&self) -> bool {
-        self.user.is_none() && self.case.is_none() && self.consent.is_none()
+        self.user.is_none() && self.case.is_none() && self.consent.is_none() && self.signature.is_none()
     }
 }
 
@@ -78,7 +81,7 @@ impl Keys {
     /// What stands for a person wherever this key is used. It never stands in an entry in clear: who reads one person, and
     /// with it one entry, must not find the others of that person.
     pub(crate) fn person(&self, subject: &Subject) -> Pseudonym {
-        half(&*expand(&self.person, SUBJECT, subject.expose().as_bytes()))
+        half(&expand(&self.person, SUBJECT, subject.expose().as_bytes()))
     }
 
     /// Seals what stands for persons wherever this key is used.
@@ -121,7 +124,7 @@ impl ExchangeKeys {
 
     /// What stands for a person in the entries of this exchange.
     pub(crate) fn subject(&self, subject: &Subject) -> Pseudonym {
-        half(&*expand(&self.root, SUBJECT, subject.expose().as_bytes()))
+        half(&expand(&self.root, SUBJECT, subject.expose().as_bytes()))
     }
 
     /// The keyed digest of the request.
@@ -139,7 +142,7 @@ impl ExchangeKeys {
         if private.is_empty() {
             return Ok(None);
         }
-        let text = serde_json::to_vec(private).expect("three texts are always JSON");
+        let text = serde_json::to_vec(private).expect("texts are always JSON");
         seal(&expand(&self.root, SEAL, &[]), self.exchange, text).map(Some)
     }
 
@@ -211,7 +214,7 @@ mod tests {
     }
 
     fn private() -> Private {
-        Private { user: Some("5ZJBKH7".into()), case: Some("A-17".into()), consent: None }
+        Private { user: Some("5ZJBKH7".into()), case: Some("A-17".into()), ..Private::default() }
     }
 
     #[test]

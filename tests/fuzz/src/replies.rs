@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rabita_battery::people::{key, registry, wanted};
 use rabita_battery::world::within;
-use rabita_sdk::{Connector, Kind, Read, Search, SecretRef, SecretText, Secrets};
+use rabita_model::Operation;
+use rabita_sdk::{Connector, Kind, Read, RegistrySpec, Search, SecretRef, SecretText, Secrets};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,20 +44,19 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let from = json!({
         "read": { "path": "/people/{pin}" },
         "search": { "path": "/people", "records": "items", "filters": {}, "paging": { "offset": { "param": "o", "limit_param": "l", "size_max": 10, "total": "total" } } },
-        "binary": { "photo": { "path": "/photo/{pin}" } },
     });
     let rest = registry(json!({ "url": url, "probe": { "path": "/" } }), from);
     let call = |name: &str, response| json!({ "action": format!("urn:{name}"), "request": { format!("p:{name}"): { "p:pin": "{pin}" } }, "response": response });
     let from = json!({ "read": call("get", json!({ "element": "p:getResponse", "record": "p:person" })) });
     let soap = registry(json!({ "url": url, "namespaces": { "p": "urn:example:people" } }), from);
-    let open = async |kind: Arc<dyn Kind>, mut spec: rabita_sdk::RegistrySpec| {
-        let reads = [rabita_model::Operation::Read, rabita_model::Operation::Search];
+    let open = async |kind: Arc<dyn Kind>, mut spec: RegistrySpec, reads: &[Operation]| {
         spec.entities[0].operations.retain(|operation| reads.contains(operation));
         spec.entities[0].filters.clear();
+        spec.entities[0].binary.clear();
         kind.open(spec, &NoSecrets).await.unwrap_or_else(|error| panic!("{error}"))
     };
-    let rest = runtime.block_on(open(rabita_rest::kind(), rest));
-    let soap = runtime.block_on(open(Arc::new(rabita_soap::Soap), soap));
+    let rest = runtime.block_on(open(rabita_rest::kind(), rest, &[Operation::Read, Operation::Search]));
+    let soap = runtime.block_on(open(Arc::new(rabita_soap::Soap), soap, &[Operation::Read]));
     Scene { runtime, answer, rest, soap }
 });
 

@@ -238,6 +238,7 @@ fn the_worked_example_of_the_guide_to_manifests_is_one_manifest() {
 fn every_whole_configuration_document_that_is_shown_satisfies_its_schema() {
     let schemas = rabita_config::schema::all(&kinds::all());
     let kinds_of = [
+        ("transparency.yaml", "transparency"),
         ("rabita.yaml", "rabita"),
         ("agencies.yaml", "agencies"),
         ("registries/", "registry"),

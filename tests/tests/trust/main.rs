@@ -12,6 +12,7 @@ mod certificates;
 mod events;
 mod exhaustion;
 mod injection;
+mod leaks;
 mod ledger;
 mod paths;
 mod provider;

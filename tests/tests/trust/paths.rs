@@ -97,7 +97,10 @@ async fn agree(scene: &Scene, target: &str, reply: &Reply, calls: usize, path: O
     match path {
         Some(path) => {
             let entity = if path.starts_with("/persons") { "persons" } else { "plots" };
-            assert_eq!((&about["registry"], &about["entity"], &about["operation"]), (&json!("people"), &json!(entity), &json!("read")));
+            assert_eq!(
+                (&about["registry"], &about["entity"], &about["operation"]),
+                (&json!("people"), &json!(entity), &json!("read"))
+            );
         }
         None => assert_eq!(entry["records"].as_u64().unwrap_or(0), 0, "{target}: {entry}"),
     }
@@ -126,7 +129,8 @@ async fn a_path_that_climbs_doubles_or_disguises_itself_is_refused_and_asks_no_r
         assert!((400..500).contains(&reply.status), "{target}: {reply:?}");
         agree(&scene, target, &reply, calls, None).await;
     }
-    let known = ["/api/people/v1/persons/../persons/5ZJBKH7", "//api/people/v1/persons/5ZJBKH7", "/api/people/v1/persons%2F5ZJBKH7"];
+    let known =
+        ["/api/people/v1/persons/../persons/5ZJBKH7", "//api/people/v1/persons/5ZJBKH7", "/api/people/v1/persons%2F5ZJBKH7"];
     for target in known {
         let reply = ask(&scene, target).await;
         assert_eq!((reply.status, reply.code().as_str()), ABSENT, "{target}");

@@ -1,9 +1,9 @@
 //! Under which name the bus was reached.
 
+use http::Version;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
-use http::Version;
 use rabita_model::{Code, Fault, Refusal};
 
 /// Refuses a request that names no host, two of them, or none that could be one (RFC 9112, 3.2): what stands before the bus

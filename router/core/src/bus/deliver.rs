@@ -14,6 +14,7 @@ use rabita_model::{Blame, Code, ExchangeId, Refusal};
 use rabita_sdk::mapping::Selection;
 use rabita_sdk::{BinaryStream, Call, Condition, Failure, Legacy, OpenBinary, Source};
 use released::records;
+use serde_json::{Map, Value};
 
 use super::{Answer, Body, Trail};
 use crate::registry::{Entity, Fetched, Question};
@@ -51,7 +52,7 @@ pub(super) async fn deliver(
     trail: &mut Trail,
 ) -> Result<Answer, Refusal> {
     let Validated { permitted, asked, .. } = validated;
-    let fetched = needed(&permitted, trail.is_recorded && trail.subjects.is_empty());
+    let fetched = needed(&permitted, trail.is_recorded);
     let shown = permitted.shape.none.clone();
     let mut delivery = Delivery { permitted, fetched, shown, exchange, traceparent, trail };
     match asked {
@@ -67,15 +68,16 @@ pub(super) async fn deliver(
     }
 }
 
-/// The fields to ask the registry for.
-fn needed(permitted: &Permitted, wants_subject: bool) -> Selection {
+/// The fields to ask the registry for. Where there is a ledger, the subject is among them even if the request names one: a
+/// registry that takes several spellings of a number would find a person whom the ledger does not know.
+fn needed(permitted: &Permitted, is_recorded: bool) -> Selection {
     let Permitted { shape, guard, selection, .. } = permitted;
     let mut fetched = selection.and(&shape.all);
     if let Some(guard) = guard {
         fetched = fetched.or(&guard.looks_at(shape));
     }
     match &shape.subject {
-        Some(subject) if wants_subject => fetched.or(&subject.selection),
+        Some(subject) if is_recorded => fetched.or(&subject.selection),
         _ => fetched,
     }
 }
@@ -112,7 +114,9 @@ impl Delivery<'_> {
             let text = serde_json::to_string(version).expect("legacy values are JSON");
             seal.seal(&text, context.as_bytes())
         });
-        Ok(Answer::Data { body, next: None, version, age, stale, observed: fetched.observed })
+        // Faults of records that are left out are nothing to the caller.
+        let observed = if self.permitted.guard.is_none() { fetched.observed } else { 0 };
+        Ok(Answer::Data { body, next: None, version, age, stale, observed })
     }
 
     /// A page, of which every record is released alike.
@@ -128,20 +132,18 @@ impl Delivery<'_> {
     /// A page. Where records are left out, more are asked for until it is full, so that it tells little of what was left
     /// out; but not without end.
     async fn guarded_page(&mut self, mut paging: Paging, seal: &Seal) -> Result<Answer, Refusal> {
-        let (mut page, mut age, mut stale, mut observed) = (Vec::new(), None, false, 0);
+        let mut page = Vec::new();
         for _ in 0..=ROUNDS_MAX {
             let more = self.given(paging.ask(paging.limit - page.len())).await?;
             let released = self.released(&more.fetched)?;
             page.extend_from_slice(records(&released));
-            (age, stale) = (age.max(more.age), stale || more.stale);
-            observed += more.fetched.observed;
             paging.cursor = more.fetched.next;
             if paging.cursor.is_none() || page.len() >= paging.limit {
                 break;
             }
         }
         let next = paging.cursor.map(|next| seal.seal(&next, paging.search.as_bytes()));
-        Ok(Answer::Data { body: Arc::new(Body::Page(page)), next, version: None, age, stale, observed })
+        Ok(Answer::Data { body: Arc::new(Body::Page(page)), next, version: None, age: None, stale: false, observed: 0 })
     }
 
     /// Opens a binary value; its place at the registry is given back when the last byte has gone. Where it depends on the
@@ -150,6 +152,10 @@ impl Delivery<'_> {
         if !self.fetched.is_empty() {
             let given = self.given(Asked::Read { key: key.clone() }).await?;
             self.released(&given.fetched)?;
+        } else if let Some(guard) = &self.permitted.guard {
+            // Its conditions look at nothing of the record: what they say of one they say of all.
+            let admitted = guard.admits(&self.permitted.shape, &Value::Object(Map::new()));
+            admitted.filter(|fields| !fields.and(&self.permitted.selection).is_empty()).ok_or_else(|| self.absent())?;
         }
         self.trail.fields = self.permitted.shape.names(&self.permitted.selection).into();
         self.trail.records = 1;
@@ -175,7 +181,9 @@ impl Delivery<'_> {
     async fn given(&mut self, asked: Asked) -> Result<Given, Refusal> {
         let Permitted { registry, entity, .. } = &self.permitted;
         let question = Arc::new(Question { asked: argument(&asked), selection: self.fetched.clone() });
-        let remembered = match &entity.memory {
+        // Who may not see a record would tell by the time, and by the headers, that it is remembered, and so is there.
+        let memory = entity.memory.as_ref().filter(|_| self.permitted.guard.is_none());
+        let remembered = match memory {
             Some(memory) => memory.recall(&question).await,
             None => None,
         };
@@ -190,7 +198,7 @@ impl Delivery<'_> {
         self.trail.timing.registry += flown.registry_time;
         match (flown.result, stale) {
             (Ok(fetched), _) => {
-                if let Some(memory) = &entity.memory {
+                if let Some(memory) = memory {
                     count_memory(entity, "miss");
                     memory.keep(question, fetched.clone()).await;
                 }

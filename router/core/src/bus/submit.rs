@@ -115,7 +115,7 @@ impl Submitting<'_> {
         };
         let row = found.as_ref().and_then(|found| found.as_ref().ok()).and_then(Option::as_ref);
         let stored = row.map(|row| Value::Object(whole::record(self.entity, row)));
-        if let Some(subject) = stored.as_ref().filter(|_| is_subject_unknown).and_then(|stored| subject_in(self.shape, stored)) {
+        if let Some(subject) = stored.as_ref().filter(|_| trail.is_recorded).and_then(|stored| subject_in(self.shape, stored)) {
             trail.add(subject);
         }
         if let Some(guard) = self.guard {

@@ -242,6 +242,7 @@ fn population() -> Value {
             "licences": {
                 "schema": "any/v1", "key": "number", "subject": "holder",
                 "fields": { "number": "NUMBER", "holder": "HOLDER", "kind": "KIND" }, "operations": { "read": {} },
+                "cache": { "ttl_ms": 600_000 },
             },
         } },
     })

@@ -83,6 +83,15 @@ async fn the_ledger_knows_whom_an_exchange_is_about_even_where_the_caller_does_n
 }
 
 #[tokio::test]
+async fn a_person_is_recorded_as_the_registry_has_it_however_the_caller_spells_the_number() {
+    let stage = stage(&Arc::default());
+    let exchange = stage.ask(read("persons", "5zjbkh7")).await;
+    assert_eq!(exchange.trail.subjects, subjects(&["5zjbkh7", "5ZJBKH7"]));
+    let name = json!({ "family": "Aliyeva", "given": "Leyla" });
+    assert_eq!(crate::country::told(exchange), Ok(json!({ "name": name })), "the number is not among what is granted");
+}
+
+#[tokio::test]
 async fn without_a_ledger_nothing_is_fetched_for_it() {
     let stage = Stage::new(&grants(), persons());
     assert!(stage.answer(read("licences", "L2")).await.is_ok());

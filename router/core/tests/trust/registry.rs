@@ -45,7 +45,11 @@ impl Registry {
     }
 
     fn has(&self, entity: usize, row: &Row, key: &[Legacy]) -> bool {
-        self.spec.entities[entity].key.iter().zip(key).all(|(source, value)| row.find(source) == Some(value))
+        self.spec.entities[entity].key.iter().zip(key).all(|(source, value)| match (row.find(source), value) {
+            // As many databases compare texts.
+            (Some(Legacy::Text(own)), Legacy::Text(text)) => own.eq_ignore_ascii_case(text),
+            (own, value) => own == Some(value),
+        })
     }
 
     fn cut(&self, row: &Row, wanted: &Wanted) -> Row {

@@ -122,6 +122,37 @@ async fn nothing_is_found_by_a_field_that_the_admitting_grants_do_not_cover() {
 }
 
 #[tokio::test]
+async fn a_binary_value_is_hidden_by_a_condition_that_looks_at_no_field() {
+    let of = async |rows: &str| {
+        let stage = Stage::new(&json!([grant(json!({ "rows": rows }))]), persons());
+        stage.answer(asked("persons", Want::Binary { key: Key(vec!["5ZJBKH7".into()]), field: field("photo") })).await
+    };
+    assert_eq!(of("caller.district == \"baku\"").await, Ok(json!("binary")));
+    assert_eq!(of("caller.district == \"ganja\"").await, Err(Code::RecordAbsent));
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_not_remembered_since_what_is_absent_is_not() {
+    let licences = |more: Value| {
+        let mut grant = json!({ "system": "portal", "version": "v1", "entity": "licences", "purposes": "any", "operations": ["read"], "fields": "all" });
+        record(more).into_iter().for_each(|(name, value)| grant[&name] = value);
+        grant
+    };
+    let asked = async |grant: Value, number: &str| {
+        let stage = Stage::new(&json!([grant]), persons());
+        for _ in 0..2 {
+            let _ = stage.answer(read("licences", number)).await;
+        }
+        stage.population.asked().len()
+    };
+    let rows = json!({ "rows": "record.kind == \"B\"" });
+    assert_eq!(asked(licences(json!({})), "L2").await, 1, "there is a memory");
+    for number in ["L1", "L2", "L9"] {
+        assert_eq!(asked(licences(rows.clone()), number).await, 2, "{number}");
+    }
+}
+
+#[tokio::test]
 async fn a_binary_value_is_as_hidden_as_its_record() {
     let stage = Stage::new(&json!([grant(json!({ "rows": "record.district == caller.district" }))]), persons());
     let photo = |pin: &str| asked("persons", Want::Binary { key: Key(vec![pin.into()]), field: field("photo") });

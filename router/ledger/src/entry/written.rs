@@ -7,7 +7,7 @@ use rabita_model::{AgencyId, BasisId, Code, ExchangeId, FieldName, Purpose, Syst
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::entry::{About, Credential, FileDigest, KeyedDigest, Pseudonym, RequestSignature, Sealed, ToldBy};
+use crate::entry::{About, Credential, FileDigest, KeyedDigest, Pseudonym, Sealed, ToldBy};
 use crate::period::KeyName;
 
 /// What is written.
@@ -171,7 +171,7 @@ pub struct ExchangeEntry {
     /// How many subjects there are, where entries before it hold the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subjects_total: Option<u32>,
-    /// The user, the case and the consent.
+    /// The user, the case, the consent and the caller's signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<Sealed>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -190,8 +190,10 @@ pub struct ExchangeEntry {
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
+    /// The name of the key with which the caller signed. Its signature is in `sealed`: whoever had it could try persons' numbers
+    /// in the request until one fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signature: Option<RequestSignature>,
+    pub signed: Option<String>,
 }
 
 /// A system and its agency.

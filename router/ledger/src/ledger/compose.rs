@@ -24,7 +24,8 @@ pub(super) fn keeper(about: Option<&About>) -> Keeper {
 pub(super) fn exchange(fact: ExchangeFact, name: KeyName, keys: &Keys) -> Result<(Vec<Entry>, ExchangeEntry), NoRandom> {
     let outcome = outcome(fact.status, fact.code);
     let own = keys.of(fact.exchange);
-    let private = Private { user: fact.user, case: fact.case, consent: fact.consent };
+    let signed = fact.signature.as_ref().map(|signature| signature.key.clone());
+    let private = Private { user: fact.user, case: fact.case, consent: fact.consent, signature: fact.signature };
     let mut more = More { at: fact.at, exchange: fact.exchange, update: None, name: &name, keys, own: &own, entries: Vec::new() };
     let (named, subjects_total) = more.subjects(fact.subjects)?;
     let (fields, fields_total) = more.fields(fact.fields);
@@ -56,7 +57,7 @@ pub(super) fn exchange(fact: ExchangeFact, name: KeyName, keys: &Keys) -> Result
         status: fact.status,
         outcome,
         code: fact.code,
-        signature: fact.signature,
+        signed,
         key: name,
     };
     Ok((more, entry))

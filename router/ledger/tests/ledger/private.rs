@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rabita_ledger::entry::{ActFact, Answered, Entry, ExchangeFact, Fact};
+use rabita_ledger::entry::{ActFact, Answered, Entry, ExchangeFact, Fact, RequestSignature};
 use rabita_ledger::log::proof::leaf_hash;
 use rabita_model::{ExchangeId, FieldName};
 use uuid::Uuid;
@@ -33,6 +33,8 @@ fn facts() -> impl Strategy<Value = (ExchangeFact, Vec<String>)> {
         (fact.user, fact.case, fact.consent) = (user, case, consent);
         fact.subjects = subjects.iter().map(|subject| person(subject)).collect();
         fact.request = format!("GET /api/interior-registry/v1/persons/{asked}\n\n").into_bytes();
+        // Who has a signature can try numbers in what it is of, until one fits.
+        fact.signature = Some(RequestSignature { key: "portal-2026".into(), signature: asked.clone(), input: asked });
         fact.answer = if is_streamed { Answered::Streamed } else { Answered::Digest(answer) };
         (fact, secret)
     })
@@ -61,6 +63,7 @@ proptest! {
                 let shown = ledger.entry(receipt.index).await.expect("the entry").accesses.remove(0);
                 let opened = shown.opened.expect("a key");
                 prop_assert_eq!((opened.user, opened.case, opened.consent), (fact.user, fact.case, fact.consent));
+                prop_assert_eq!(opened.signature, fact.signature);
                 let distinct: BTreeSet<_> = fact.subjects.iter().collect();
                 prop_assert_eq!(shown.entry.subjects().len(), distinct.len());
                 secrets.extend(own);

@@ -34,7 +34,7 @@ pub struct Figures {
     pub under_way: Vec<usize>,
     /// Entries in the ledgers of all nodes.
     pub entries: usize,
-    /// Receipts that callers got, and answers without one.
+    /// Receipts that callers got, and answers without one but for those that came too often.
     pub receipts: usize,
     pub without_receipt: usize,
     /// Checkpoints that were seen.
@@ -76,7 +76,8 @@ impl Figures {
                 }
                 What::Unavailable { code, .. } => *figures.unavailable.entry(code.clone()).or_default() += 1,
                 What::Answered { receipt: Some(_), .. } => figures.receipts += 1,
-                What::Answered { receipt: None, .. } => figures.without_receipt += 1,
+                // Of those who come too often some are recorded.
+                What::Answered { receipt: None, status, .. } => figures.without_receipt += usize::from(*status != 429),
                 What::Checkpoint { .. } => figures.checkpoints += 1,
                 What::Verified { .. } => figures.verified += 1,
                 What::Declined { code, .. } => *figures.declined.entry(code.clone()).or_default() += 1,
