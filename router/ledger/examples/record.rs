@@ -48,6 +48,7 @@ async fn main() -> Result<(), Failure> {
         key: Arc::clone(&key),
         period: Period::Month,
         keep_months: BTreeMap::new(),
+        rule_stands: std::time::Duration::ZERO,
         clock: Arc::new(Timestamp::now),
     };
     let ledger = Arc::new(Ledger::open(options.clone())?);

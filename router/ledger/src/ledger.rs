@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,6 +48,9 @@ pub struct Options {
     /// After how many months the pseudonym keys of an agency are destroyed. Those of an agency that is not named, and the
     /// bus's own, are destroyed by order only.
     pub keep_months: BTreeMap<AgencyId, u32>,
+    /// For how long another rule of [`Ledger::retain`] has to stand before it counts: what it destroys cannot be brought
+    /// back, and a file can be read half written.
+    pub rule_stands: Duration,
     /// Tells when keys are outlived.
     pub clock: Clock,
 }
@@ -92,7 +96,7 @@ impl Ledger {
         let log = Arc::new(Log::open(log)?);
         let vault = Arc::new(Vault::open(options.directory.join("keys"), options.period)?);
         let index = Arc::new(Index::open(options.directory.join("index.sqlite"), Arc::clone(&log), Arc::clone(&vault))?);
-        let retention = Retention::new(options.clock, options.keep_months);
+        let retention = Retention::new(options.clock, options.keep_months, options.rule_stands);
         let tasks = vec![
             tokio::spawn(Arc::clone(&index).follow()),
             tokio::spawn(retention.clone().keep(Arc::clone(&vault), Arc::clone(&index))),
@@ -148,7 +152,8 @@ impl Ledger {
         self.index.behind()
     }
 
-    /// Sets after how many months the keys of agencies are destroyed, in place of what [`Options::keep_months`] said.
+    /// Sets after how many months the keys of agencies are destroyed, in place of what [`Options::keep_months`] said, once it
+    /// has stood for [`Options::rule_stands`].
     pub fn retain(&self, keep_months: BTreeMap<AgencyId, u32>) {
         self.retention.set(keep_months);
     }

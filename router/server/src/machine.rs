@@ -50,6 +50,12 @@ impl Secrets for MachineSecrets {
     }
 }
 
+/// The name of this machine, or of the container that is one to us.
+#[must_use]
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// A new exchange id: sorted by time.
 #[must_use]
 pub fn new_exchange() -> ExchangeId {

@@ -252,7 +252,8 @@ async fn without_its_brokers_a_node_refuses_changes_with_advice_and_goes_on_to_r
     let silent = SilentPort::new();
     let url = silent.url();
     let broker = url.trim_start_matches("http://");
-    let desk = Desk::open(&[ALL], &format!("journal: {{ kafka: {{ brokers: [\"{broker}\"] }} }}")).await;
+    let node = format!("journal: {{ kafka: {{ brokers: [\"{broker}\"] }} }}\nledger: {{ origin: bus.example/one }}");
+    let desk = Desk::open(&[ALL], &node).await;
     let portal = desk.portal();
     let refused = patched(&portal, "L-1", &json!({ "points": 1 })).await.refused(503, "journal_unavailable");
     assert_eq!(refused.json()["blame"], "bus");

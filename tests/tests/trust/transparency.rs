@@ -363,6 +363,7 @@ async fn statistics_count_uses_of_days_that_are_over_and_hide_the_small_counts()
         key: Arc::new(SigningKey::from_pem("rabita", &pem).expect("a key")),
         period: Period::Month,
         keep_months: Default::default(),
+        rule_stands: std::time::Duration::ZERO,
         clock: Arc::new(Timestamp::now) as _,
     })
     .expect("the ledger of a node that stopped");

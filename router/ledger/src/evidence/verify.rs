@@ -203,7 +203,10 @@ fn private(index: u64, main: &ExchangeEntry, bundle: &Bundle, checks: &mut Vec<C
 fn signature(index: u64, main: &ExchangeEntry, checks: &mut Vec<Check>) {
     if let Some(key) = &main.signed {
         let what = format!("the request of entry {index} was signed by its caller with the key {key}");
-        checks.push(Check::not_given(what, "the log says so; with what is sealed and the caller's public key anyone can verify it"));
+        checks.push(Check::not_given(
+            what,
+            "the log says so; with what is sealed and the caller's public key anyone can verify it",
+        ));
     }
 }
 

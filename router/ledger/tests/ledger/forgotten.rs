@@ -90,10 +90,24 @@ async fn keys_are_destroyed_when_their_agency_no_longer_keeps_them() {
     let ledger = Ledger::open(Options { keep_months, ..kept.options() }).expect("a ledger");
     until(&ledger, &["interior/2026-09"]).await;
     assert_eq!(found(&ledger).await, [2, 1]);
-    // Another rule is applied at once.
+    // Another rule counts once it has stood; here, at once.
     ledger.retain(BTreeMap::from([(agency("health"), 1)]));
     until(&ledger, &["health/2026-09", "interior/2026-09"]).await;
     assert_eq!(found(&ledger).await, [2]);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn another_rule_destroys_nothing_before_it_has_stood() {
+    let kept = Kept::new();
+    recorded(&kept).await.close().await;
+    let ledger = Ledger::open(Options { rule_stands: std::time::Duration::from_secs(3_600), ..kept.options() }).expect("a ledger");
+    ledger.retain(BTreeMap::from([(agency("interior"), 0), (agency("health"), 0)]));
+    let before = found(&ledger).await;
+    // Whoever closes waits for what is under way: had the rule been applied, the keys would be gone.
+    ledger.close().await;
+    let ledger = Ledger::open(kept.options()).expect("a ledger");
+    assert_eq!(found(&ledger).await, before);
     ledger.close().await;
 }
 

@@ -41,6 +41,7 @@ impl Kept {
             key: Arc::clone(&self.key),
             period: Period::Month,
             keep_months: BTreeMap::new(),
+            rule_stands: std::time::Duration::ZERO,
             clock: Arc::new(|| at(NOON)),
         }
     }

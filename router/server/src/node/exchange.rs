@@ -187,7 +187,7 @@ impl Exchanges {
         };
         // No data leaves that could not be recorded, so no registry is asked for any.
         if let Err(refusal) = self.recording.ready() {
-            return begun.refused(refusal);
+            return begun.refused(self.charged(begun, refusal));
         }
         match route {
             Route::Entity(ask) => self.entity(begun, ask).await,

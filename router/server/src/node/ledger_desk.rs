@@ -279,6 +279,7 @@ mod tests {
             key: Arc::new(key),
             period: Period::Year,
             keep_months: std::collections::BTreeMap::new(),
+            rule_stands: std::time::Duration::ZERO,
             clock: Arc::new(Timestamp::now),
         };
         let desk = LedgerDesk::new(Arc::new(Ledger::open(options).expect("a ledger")), &directory);

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rabita_config::Country;
@@ -14,7 +15,10 @@ use rabita_ledger::{Ledger, LedgerError, Options, Period};
 use rabita_model::AgencyId;
 
 use super::signed::{SigningError, own};
-use crate::machine::MachineSecrets;
+use crate::machine::{MachineSecrets, hostname};
+
+/// For how long another `ledger_months` has to stand before it destroys keys.
+const RULE_STANDS: Duration = Duration::from_secs(3_600);
 
 /// A ledger, and the key that signs its checkpoints.
 pub struct Opened {
@@ -61,7 +65,7 @@ pub fn open(country: &Country, secrets: &MachineSecrets) -> Result<Option<Opened
     let key = Arc::new(key);
     let options = Options {
         directory: directory.clone(),
-        origin: spec.origin.clone(),
+        origin: origin(&spec.origin),
         key: Arc::clone(&key),
         period: match spec.period {
             Configured::Day => Period::Day,
@@ -69,12 +73,18 @@ pub fn open(country: &Country, secrets: &MachineSecrets) -> Result<Option<Opened
             Configured::Year => Period::Year,
         },
         keep_months: keep_months(country),
+        rule_stands: RULE_STANDS,
         clock: Arc::new(Timestamp::now),
     };
     match Ledger::open(options) {
         Ok(ledger) => Ok(Some(Opened { ledger: Arc::new(ledger), key, directory })),
         Err(source) => Err(LedgerOpenError::Ledger { directory, source }),
     }
+}
+
+/// The log's name: nodes that share a configuration are told apart by their machines.
+fn origin(written: &str) -> String {
+    written.replace("{hostname}", &hostname())
 }
 
 /// For how many months each agency has its pseudonym keys kept.
@@ -107,4 +117,16 @@ fn signer(directory: &Path) -> Result<SigningKey, LedgerOpenError> {
     };
     written().map_err(failed)?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_names_the_machine_where_it_says_so() {
+        assert_eq!(origin("bus.example/node-1"), "bus.example/node-1");
+        let named = origin("bus.example/{hostname}");
+        assert!(!hostname().is_empty() && named == format!("bus.example/{}", hostname()), "{named}");
+    }
 }

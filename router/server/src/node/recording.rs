@@ -14,7 +14,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 use rabita_core::Trail;
 use rabita_ledger::entry::{About, Answered, Credential, CredentialKind, ExchangeFact};
 use rabita_ledger::{Fact, Ledger};
-use rabita_model::{Code, Purpose, Refusal};
+use rabita_model::{AgencyId, Code, Purpose, Refusal, SystemId};
 
 use super::exchange::{AnswerBody, Begun};
 use super::signed::Signatures;
@@ -126,11 +126,15 @@ impl Recording {
         Ok(Response::from_parts(head, body))
     }
 
-    /// Signs an answer, where the node has a key.
+    /// Signs an answer to a known caller, where the node has a key: strangers must not be able to use a key up that can sign
+    /// only so often.
     ///
     /// # Errors
     /// `internal`, when the key cannot sign.
     pub async fn sign(&self, response: &mut Response<AnswerBody>, begun: &Begun<'_>) -> Result<(), Refusal> {
+        if begun.caller.is_none() {
+            return Ok(());
+        }
         let signed = self.signatures.sign(response, begun.head, begun.at.as_second()).await;
         signed.map_err(|error| Refusal::new(Code::Internal).detail(format!("the answer cannot be signed: {error}")))
     }
@@ -187,7 +191,7 @@ fn fact(begun: &Begun<'_>, deed: &Deed, answer: Answered, status: StatusCode, co
     ExchangeFact {
         at: begun.at,
         exchange: begun.exchange,
-        caller: begun.caller.as_ref().map(|caller| (caller.id.clone(), caller.agency.clone())),
+        caller: caller(begun, trail.map(|trail| &**trail)),
         credential: credential(begun),
         user: on_behalf.0,
         user_by: on_behalf.1,
@@ -216,6 +220,12 @@ fn request(begun: &Begun<'_>) -> Vec<u8> {
     let counts = |name: &str| name.starts_with("rabita-") || ["idempotency-key", "if-match"].contains(&name);
     let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).filter(|(name, _)| counts(name));
     rabita_ledger::evidence::request_bytes(head.method.as_str(), target, headers, &begun.body)
+}
+
+/// The system whose rights were weighed; where that was not done, the one that was known before.
+fn caller(begun: &Begun<'_>, trail: Option<&Trail>) -> Option<(SystemId, AgencyId)> {
+    let weighed = trail.and_then(|trail| Some((trail.system.clone()?, trail.agency.clone()?)));
+    weighed.or_else(|| begun.caller.as_ref().map(|caller| (caller.id.clone(), caller.agency.clone())))
 }
 
 /// By what the caller was known: the token where one was shown.

@@ -72,6 +72,8 @@ pub enum ReloadError {
 const QUIET: Duration = Duration::from_millis(100);
 /// or after so long at the latest.
 const UNQUIET_MAX: Duration = Duration::from_millis(500);
+/// So often is it read again when it changes while it is read; the next poll tries anew.
+const READ_AGAIN_MAX: usize = 5;
 /// Not every file system tells of its changes.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -108,7 +110,8 @@ impl Watch {
         let mut hangups = signal(SignalKind::hangup()).ok();
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // A file that only the refused configuration names has no stamp: an event then is reason enough to look again.
+        // A file that only the refused configuration names has no stamp: an event then is reason enough to look again. So is
+        // it when the files changed for as long as they were read.
         let mut may_be_mended = false;
         loop {
             let hangup = async {
@@ -131,18 +134,28 @@ impl Watch {
             }
             let began = Instant::now();
             while began.elapsed() < UNQUIET_MAX && timeout(QUIET, files.changed()).await.is_ok() {}
-            files.note(&self.in_force);
-            self.attempt().await;
+            // Files are read one after the other: what changed meanwhile could be of two configurations.
+            for _ in 0..READ_AGAIN_MAX {
+                files.note(&self.in_force);
+                let loaded = self.load().await;
+                may_be_mended = files.differ(&self.in_force);
+                if !may_be_mended {
+                    self.attempt(loaded, began).await;
+                    break;
+                }
+            }
             files.rewatch(&self.in_force);
         }
     }
 
-    /// Loads the whole configuration, and puts it in force or refuses it.
-    pub(super) async fn attempt(&mut self) {
-        let began = Instant::now();
+    async fn load(&self) -> Loaded {
         let directory = self.directory.clone();
         let load = move || rabita_config::load(&directory, &kinds::all(), WallClock.today());
-        let loaded = tokio::task::spawn_blocking(load).await.expect("loading a configuration does not panic");
+        tokio::task::spawn_blocking(load).await.expect("loading a configuration does not panic")
+    }
+
+    /// Puts what was loaded in force, or refuses it.
+    async fn attempt(&mut self, loaded: Loaded, began: Instant) {
         match self.consider(loaded).await {
             Ok(None) => self.status.is_in_force(),
             Ok(Some((changed, waits))) => {

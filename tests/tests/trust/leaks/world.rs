@@ -248,8 +248,9 @@ impl Grant {
 
 fn grants(dice: &mut Dice) -> Vec<Grant> {
     let mut all = Vec::new();
-    for system in ["portal", "mobile"] {
-        for _ in 0..dice.below(4) {
+    // A registry without any grant is not configured so.
+    for (system, least) in [("portal", 1), ("mobile", 0)] {
+        for _ in 0..least + dice.below(4 - least) {
             let operations = some(dice, &["read", "search", "update", "subscribe"]);
             let fields = some(dice, &["pin", "name", "name.family", "name.given", "address", "income", "district", "photo"]);
             let purposes = some(dice, &["birth-registration", "identity-check"]);

@@ -38,7 +38,8 @@ impl Files {
             }
         };
         let watcher = notify::recommended_watcher(tell);
-        let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "files are looked at, since their events cannot be had"));
+        let watcher =
+            watcher.inspect_err(|error| tracing::warn!(%error, "files are looked at, since their events cannot be had"));
         let mut own = Self { directory: directory.to_owned(), stamps: BTreeMap::new(), events, watcher: watcher.ok() };
         own.rewatch(files);
         own.note(files);
