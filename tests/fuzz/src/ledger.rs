@@ -8,6 +8,7 @@ use rabita_ledger::evidence::{self, Bundle};
 use rabita_ledger::log::checkpoint::Checkpoint;
 use rabita_ledger::log::note::{Note, SignatureKind, VerifierKey};
 use rabita_ledger::log::tile::Tile;
+use rabita_ledger::stamp::Stamp;
 
 static KEY: LazyLock<VerifierKey> = LazyLock::new(|| {
     let (key, _) = rabita_keys::SigningKey::generate("log.example", rabita_keys::Algorithm::Ed25519).expect("randomness");
@@ -52,4 +53,11 @@ pub fn bundle(data: &[u8]) {
 pub fn archive(data: &[u8]) {
     let _ = archives::verify(data, None);
     let _ = archives::verify(data, Some(&KEY));
+}
+
+/// Reads what an authority of time stamps answered.
+pub fn stamp(data: &[u8]) {
+    if let Ok(stamp) = Stamp::parse(data) {
+        assert!(stamp.is_of(b"what nobody had stamped").is_err(), "a time stamp of other bytes was taken");
+    }
 }

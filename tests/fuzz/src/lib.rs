@@ -24,7 +24,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "request", run: http::request },
     Target { name: "signed_request", run: http::signed_request },
     Target { name: "certificate", run: identity::certificate },
@@ -35,6 +35,7 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "entry", run: ledger::entry },
     Target { name: "bundle", run: ledger::bundle },
     Target { name: "archive", run: ledger::archive },
+    Target { name: "stamp", run: ledger::stamp },
     Target { name: "cursor", run: configuration::cursor },
     Target { name: "condition", run: configuration::condition },
     Target { name: "configuration", run: configuration::document },
