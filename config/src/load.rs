@@ -113,7 +113,8 @@ impl Loader<'_> {
             self.check_transparency(transparency, agencies.as_ref(), &systems);
         }
         self.check_systems(&systems, node.as_ref());
-        let spoken = grants::Spoken { node: node.as_ref(), agencies: agencies.as_ref(), registries: &registries, systems: &systems };
+        let spoken =
+            grants::Spoken { node: node.as_ref(), agencies: agencies.as_ref(), registries: &registries, systems: &systems };
         self.check_grants(&grants, spoken);
 
         let agencies = agencies?.is;

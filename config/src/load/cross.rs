@@ -66,7 +66,13 @@ impl Loader<'_> {
         }
     }
 
-    pub(super) fn refuse_twice<'b>(&mut self, document: &Document, list: &str, member: &str, words: impl Iterator<Item = &'b str>) {
+    pub(super) fn refuse_twice<'b>(
+        &mut self,
+        document: &Document,
+        list: &str,
+        member: &str,
+        words: impl Iterator<Item = &'b str>,
+    ) {
         let mut seen = BTreeSet::new();
         for (at, word) in words.enumerate() {
             if !seen.insert(word) {

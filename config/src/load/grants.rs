@@ -149,7 +149,10 @@ impl Loader<'_> {
     fn check_consented(&mut self, grant: &Grant, place: &str, registry: &LoadedRegistry, document: &Document) {
         let entity = registry.manifest.contract.get(&grant.version).and_then(|entities| entities.get(&grant.entity));
         if grant.consent.is_some() && entity.is_some_and(|entity| entity.subject.is_none()) {
-            let message = format!("the manifest of `{}` names no `subject` of `{}`: whose consent is it?", registry.manifest.registry, grant.entity);
+            let message = format!(
+                "the manifest of `{}` names no `subject` of `{}`: whose consent is it?",
+                registry.manifest.registry, grant.entity
+            );
             self.find(document, Finding::new(format!("{place}/consent"), message));
         }
     }

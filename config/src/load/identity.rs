@@ -21,7 +21,9 @@ impl Loader<'_> {
             match &issuer.keys {
                 JwksSource::File { file } => {
                     let read = self.counted(file, false);
-                    if let Err(message) = read.and_then(|text| key_set(&text).map_err(|fault| format!("{}: {fault}", file.display()))) {
+                    if let Err(message) =
+                        read.and_then(|text| key_set(&text).map_err(|fault| format!("{}: {fault}", file.display())))
+                    {
                         self.find(&node.document, Finding::new(format!("{place}/file"), message));
                     }
                 }
@@ -99,7 +101,9 @@ pub(super) fn address_fault(url: &str) -> Option<&'static str> {
     let rest = url.strip_prefix("http://");
     let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
     let is_here = host.is_some_and(|host| {
-        ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| host == *own || host.strip_prefix(own).is_some_and(|port| port.starts_with(':')))
+        ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|own| host == *own || host.strip_prefix(own).is_some_and(|port| port.starts_with(':')))
     });
     (!url.starts_with("https://") && !is_here).then_some("is fetched by `https:`, by `http:` only from this machine")
 }
@@ -126,7 +130,9 @@ mod tests {
     #[test]
     fn a_key_set_holds_public_keys() {
         assert_eq!(key_set(br#"{"keys":[{"kty":"OKP"}]}"#), Ok(()));
-        for wrong in ["", "[]", r#"{"keys":[]}"#, r#"{"keys":[{}]}"#, r#"{"keys":[{"kty":"oct"}]}"#, r#"{"keys":[{"kty":"EC","d":"x"}]}"#] {
+        for wrong in
+            ["", "[]", r#"{"keys":[]}"#, r#"{"keys":[{}]}"#, r#"{"keys":[{"kty":"oct"}]}"#, r#"{"keys":[{"kty":"EC","d":"x"}]}"#]
+        {
             assert!(key_set(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

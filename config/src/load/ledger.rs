@@ -30,7 +30,10 @@ impl Loader<'_> {
         if let Some(timestamps) = &ledger.timestamps {
             let place = "/ledger/timestamps";
             if !timestamps.url.starts_with("https://") && !timestamps.url.starts_with("http://") {
-                self.find(document, Finding::new(format!("{place}/url"), "is an address that begins with `https://` or `http://`"));
+                self.find(
+                    document,
+                    Finding::new(format!("{place}/url"), "is an address that begins with `https://` or `http://`"),
+                );
             }
             if let Some(authorities) = &timestamps.authorities {
                 self.pem(node, &format!("{place}/authorities"), authorities, "certificate", super::tls::certificates);

@@ -38,7 +38,8 @@ impl Loader<'_> {
         let Some(entity) = registry.manifest.contract.get(&grant.version).and_then(|entities| entities.get(&grant.entity)) else {
             return;
         };
-        let target = Target { registry: registry.manifest.registry.clone(), version: grant.version, entity: grant.entity.clone() };
+        let target =
+            Target { registry: registry.manifest.registry.clone(), version: grant.version, entity: grant.entity.clone() };
         let schema = registry.is.as_ref().and_then(|is| {
             let at = is.plan.entities.iter().position(|planned| planned.target == target)?;
             Some(&*is.schemas.get(at)?.1)
@@ -47,7 +48,10 @@ impl Loader<'_> {
         let shaped = |field: &FieldName| schema.is_none_or(|schema| schema.field(field).is_some());
         let mut is_good = true;
         for field in condition.fields() {
-            let binary = entity.fields.iter().any(|(own, rule)| own == field && matches!(rule, Field::Rule(rule) if rule.binary.is_some()));
+            let binary = entity
+                .fields
+                .iter()
+                .any(|(own, rule)| own == field && matches!(rule, Field::Rule(rule) if rule.binary.is_some()));
             if binary {
                 let message = format!("`{field}` is binary: no condition can look at it");
                 self.find(document, Finding::new(&place, message));
@@ -85,13 +89,16 @@ fn sample(fields: &[FieldName], schema: &RecordSchema) -> Option<Value> {
     for field in fields {
         let shape = schema.field(field)?;
         let listed = shape.keyword("enum").and_then(Value::as_array).and_then(|values| values.first()).cloned();
-        let value = listed.or_else(|| match shape.types.iter().copied().filter(|one| *one != JsonType::Null).collect::<Vec<_>>()[..] {
-            [JsonType::Boolean] => Some(json!(true)),
-            [JsonType::Integer] => Some(json!(1)),
-            [JsonType::Number] | [JsonType::Integer, JsonType::Number] => Some(json!(1.5)),
-            [JsonType::String] => Some(json!("2000-01-01")),
-            _ => None,
-        })?;
+        let value =
+            listed.or_else(
+                || match shape.types.iter().copied().filter(|one| *one != JsonType::Null).collect::<Vec<_>>()[..] {
+                    [JsonType::Boolean] => Some(json!(true)),
+                    [JsonType::Integer] => Some(json!(1)),
+                    [JsonType::Number] | [JsonType::Integer, JsonType::Number] => Some(json!(1.5)),
+                    [JsonType::String] => Some(json!("2000-01-01")),
+                    _ => None,
+                },
+            )?;
         let mut members = field.members().collect::<Vec<_>>();
         let last = members.pop()?;
         let mut place = &mut record;

@@ -47,9 +47,7 @@ impl Loader<'_> {
     }
 
     fn private_key(&mut self, node: &Read<Node>, pointer: &str, file: &Path) {
-        let read = |pem: &[u8]| {
-            PrivateKeyDer::from_pem_slice(pem).map(|_| vec![Vec::new()]).map_err(|error| error.to_string())
-        };
+        let read = |pem: &[u8]| PrivateKeyDer::from_pem_slice(pem).map(|_| vec![Vec::new()]).map_err(|error| error.to_string());
         self.pem_of(node, pointer, (file, true), "private key", read);
     }
 

@@ -36,8 +36,8 @@ pub use conditional::ETag;
 pub use frame::{Asked, Frame, RateLimit};
 pub use problem::{problem, status};
 pub use request::{
-    AgencyInquiry, Days, EventsQuery, Inquiry, LedgerRoute, NewSubscription, Page, Reason, Route, Span, SubjectInquiry, Tile, UpdatesQuery,
-    UsageInquiry, one_host, parse, wants_body,
+    AgencyInquiry, Days, EventsQuery, Inquiry, LedgerRoute, NewSubscription, Page, Reason, Route, Span, SubjectInquiry, Tile,
+    UpdatesQuery, UsageInquiry, one_host, parse, wants_body,
 };
 pub use trace::TraceParent;
 pub use update::{ChangeTerms, change_answer};

@@ -64,13 +64,13 @@ use path::{CallWord, Path, Rest};
 use submission::Terms;
 
 pub use bus::{EventsQuery, NewSubscription, UpdatesQuery};
+pub(crate) use headers::PATCH_TYPES;
 pub use host::one_host;
 pub use ledger::{LedgerRoute, Tile};
-pub(crate) use headers::PATCH_TYPES;
 pub(crate) use query::parameter_name;
 pub use query::{PARAMETERS, encode_key, filters_to_query};
-pub(crate) use transparency::{DAYS_MAX, LIMIT_MAX, USAGES, USAGES_MAX};
 pub use transparency::{AgencyInquiry, Days, Inquiry, Page, Reason, Span, SubjectInquiry, UsageInquiry};
+pub(crate) use transparency::{DAYS_MAX, LIMIT_MAX, USAGES, USAGES_MAX};
 
 /// What is asked of the bus.
 #[derive(Debug, Clone)]

@@ -24,8 +24,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use attempt::Post;
-pub use recorded::Recorder;
 use held::{Held, Step};
+pub use recorded::Recorder;
 
 /// Delivers until told to stop, and then until what is under way has ended: what a registry was asked should be written
 /// down. Dropped, it is as after a crash.

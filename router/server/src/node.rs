@@ -46,9 +46,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::machine::{MachineSecrets, WallClock, new_exchange};
 use exchange::Exchanges;
-use meters::Meters;
 use ledger_desk::LedgerDesk;
 use ledger_open::LedgerOpenError;
+use meters::Meters;
 use operators::Operators;
 use recording::Recording;
 use reload::Watch;
@@ -136,7 +136,8 @@ impl Node {
 
         let (stopping, stops) = watch::channel(false);
         let limits = &country.node.limits;
-        let subscriptions = journal.as_ref().map(|journal| Subscriptions::open(&bus, journal, country, stops.clone(), ledger.clone()));
+        let subscriptions =
+            journal.as_ref().map(|journal| Subscriptions::open(&bus, journal, country, stops.clone(), ledger.clone()));
         let (subscriptions, webhooks) = subscriptions.transpose()?.unzip();
         let exchanges = Arc::new(Exchanges {
             bus: Arc::clone(&bus),

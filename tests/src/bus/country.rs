@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use rabita_config::Country as Loaded;
 use rabita_sdk::Kinds;
 use rabita_server::node::Node;
 
@@ -112,14 +113,27 @@ impl Country {
     /// # Panics
     /// When something is wrong with it.
     pub async fn start_with(&self, kinds: &Kinds) -> Bus {
+        self.run(self.load(kinds)).await
+    }
+
+    /// Starts one more node on it, beside those that run: with a ledger of its own, as every node has.
+    ///
+    /// # Panics
+    /// When something is wrong with it.
+    pub async fn start_beside(&self) -> Bus {
+        let mut country = self.load(&rabita_server::kinds::all());
+        let beside = self.1.fetch_add(1, Ordering::Relaxed);
+        country.node.ledger.directory.as_mut_os_string().push(format!("-{beside}"));
+        self.run(country).await
+    }
+
+    fn load(&self, kinds: &Kinds) -> Loaded {
         let today = TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
         let loaded = rabita_config::load(self.path(), kinds, today);
-        let mut country = loaded.country.unwrap_or_else(|| panic!("the configuration is bad:\n{}", loaded.report));
-        // Several nodes of one configuration have a ledger each.
-        let nodes = self.1.fetch_add(1, Ordering::Relaxed);
-        if nodes > 0 {
-            country.node.ledger.directory.as_mut_os_string().push(format!("-{nodes}"));
-        }
+        loaded.country.unwrap_or_else(|| panic!("the configuration is bad:\n{}", loaded.report))
+    }
+
+    async fn run(&self, country: Loaded) -> Bus {
         let node = Node::start(&country).await.unwrap_or_else(|error| panic!("the node does not start: {error}"));
         Bus { required: node.addresses[0], optional: node.addresses[1], admin: node.admin, node, _directory: Arc::clone(&self.0) }
     }

@@ -84,13 +84,13 @@ async fn nodes_take_each_others_cursors_when_they_share_the_secret_and_only_then
     let upstream = Upstream::start().await;
     let country = Country::with(&Manifest::of("people", upstream.url()));
     let search = "/api/people/v1/persons?name.family=M%C9%99mm%C9%99dov&limit=1";
-    let (alone, stranger) = (country.start().await, country.start().await);
+    let (alone, stranger) = (country.start().await, country.start_beside().await);
     let cursor = next(&alone.portal().get(search).await.good().json());
     let _ = stranger.portal().get(&format!("{search}&cursor={cursor}")).await.refused(400, "cursor_invalid");
 
     country.node("cursor_secret: { file: secrets/cursor }");
     country.file("secrets/cursor", "0123456789abcdef0123456789abcdef\n");
-    let (one, other) = (country.start().await, country.start().await);
+    let (one, other) = (country.start_beside().await, country.start_beside().await);
     let cursor = next(&one.portal().get(search).await.good().json());
     let second = other.portal().get(&format!("{search}&cursor={cursor}")).await.good().json();
     assert_eq!(second["records"][0]["pin"], "6DQ0N1M");

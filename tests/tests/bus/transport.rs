@@ -38,7 +38,7 @@ async fn a_certificate_that_was_taken_back_is_refused_once_the_list_says_so() {
     let before = country.start().await;
     let _ = before.caller(revoked).get(AYGUN).await.good();
     country.listeners(", revocations: tls/revocations.pem", ", revocations: tls/revocations.pem", "");
-    let after = country.start().await;
+    let after = country.start_beside().await;
     for address in [after.required, after.optional] {
         assert!(Caller::new(address, Some(revoked), Speaks::Either).try_get(AYGUN).await.is_err());
     }

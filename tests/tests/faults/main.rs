@@ -18,7 +18,14 @@ static MACHINE: Mutex<()> = Mutex::const_new(());
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rabita-under-test");
 
-async fn verdict(mode: Mode, plant: Option<Plant>, kills: usize, seed: u64) -> (Verdict, Scratch) {
+/// What came of a trial, where it is written down, and what keeps it from proving much.
+struct Judged {
+    verdict: Verdict,
+    evidence: Scratch,
+    weaknesses: Vec<String>,
+}
+
+async fn judged(mode: Mode, plant: Option<Plant>, kills: usize, seed: u64) -> Judged {
     let _machine = MACHINE.lock().await;
     let evidence = Scratch::new("evidence");
     let options = Options {
@@ -33,15 +40,12 @@ async fn verdict(mode: Mode, plant: Option<Plant>, kills: usize, seed: u64) -> (
     };
     let verdict = trial::run(&options).await;
     assert!(verdict.figures.acknowledged > 5 * kills, "too little was under way:\n{verdict}");
-    if plant.is_none() {
-        let weak = trial::weaknesses(&options, &verdict);
-        assert!(weak.is_empty(), "{weak:?}\n{verdict}");
-    }
-    (verdict, evidence)
+    Judged { weaknesses: trial::weaknesses(&options, &verdict), verdict, evidence }
 }
 
 async fn finds_no_fault(mode: Mode, kills: usize) {
-    let (verdict, _) = verdict(mode, None, kills, SEED).await;
+    let Judged { verdict, weaknesses, .. } = judged(mode, None, kills, SEED).await;
+    assert!(weaknesses.is_empty(), "{weaknesses:?}\n{verdict}");
     assert!(verdict.faults.is_empty(), "{verdict}");
 }
 
@@ -49,7 +53,7 @@ async fn finds(plant: Plant, kills: usize) {
     // Whether a planted fault has an effect is a matter of chance; the longer the trial, the surer.
     let mut told = String::new();
     for more in 1..=4 {
-        let (verdict, _) = verdict(Mode::Embedded, Some(plant), kills * more, SEED + more as u64).await;
+        let Judged { verdict, .. } = judged(Mode::Embedded, Some(plant), kills * more, SEED + more as u64).await;
         if trial::is_found(plant, &verdict) {
             return;
         }
@@ -83,7 +87,7 @@ fn verified(log: &Path, key: &Path) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_is_rewritten_without_its_key_and_a_receipt_that_is_forged_are_found() {
-    let (verdict, evidence) = verdict(Mode::Embedded, None, 3, SEED).await;
+    let Judged { verdict, evidence, .. } = judged(Mode::Embedded, None, 3, SEED).await;
     assert!(verdict.faults.is_empty(), "{verdict}");
     let (log, key, callers) =
         (evidence.path().join("ledger-0"), evidence.path().join("node-0.key"), evidence.path().join(trial::LOG));

@@ -21,7 +21,24 @@ const PERSON: &str = "/api/people/v1/persons/5ZJBKH7";
 async fn country() -> (Country, Upstream) {
     let people = Upstream::start().await;
     let country = Country::with_people(people.url());
+    country.file("transparency.yaml", "auditors: [portal]\n");
     (country, people)
+}
+
+#[tokio::test]
+async fn entries_are_for_auditors_and_the_tree_is_for_everybody() {
+    let (country, _people) = country().await;
+    let bus = country.start().await;
+    let (portal, mobile) = (bus.portal(), bus.caller(&Authority::get().mobile));
+    read(&portal).await.good();
+    for path in ["/bus/ledger/entries/0", "/bus/ledger/tile/entries/000.p/1"] {
+        portal.get(path).await.good();
+        assert_eq!(mobile.get(path).await.code(), "not_permitted", "{path}");
+    }
+    for path in ["/bus/ledger/checkpoint", "/bus/ledger/tile/0/000.p/1", "/bus/ledger/proof?index=0", "/bus/ledger/key"] {
+        mobile.get(path).await.good();
+    }
+    assert!(bus.stop().await);
 }
 
 async fn read(caller: &Caller) -> Answer {

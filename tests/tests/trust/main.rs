@@ -3,8 +3,8 @@
 //! Everything is seen from outside: over TLS, with certificates and tokens that were made to be refused, each beside one
 //! that is taken.
 
-mod issuer;
 mod http2;
+mod issuer;
 mod raw;
 mod wire;
 
@@ -21,8 +21,8 @@ mod smuggling;
 mod tokens;
 mod transparency;
 
+#[path = "transparency/lines.rs"]
+mod lines;
 #[path = "../bus/people.rs"]
 #[expect(dead_code, reason = "the file is shared with tests of the bus")]
 mod people;
-#[path = "transparency/lines.rs"]
-mod lines;

@@ -92,7 +92,8 @@ fn what_cannot_be_told_is_an_error_without_values() {
 
 #[test]
 fn names_fields_and_attributes_each_once() {
-    let named = condition("record.name.family == caller.a && record['name']['family'] != caller.b.c && has(record.x) && today != ''");
+    let named =
+        condition("record.name.family == caller.a && record['name']['family'] != caller.b.c && has(record.x) && today != ''");
     let fields: Vec<&str> = named.fields().iter().map(FieldName::as_str).collect();
     assert_eq!(fields, ["name.family", "x"]);
     assert_eq!(named.attributes(), ["a", "b"]);

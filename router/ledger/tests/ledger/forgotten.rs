@@ -101,7 +101,8 @@ async fn keys_are_destroyed_when_their_agency_no_longer_keeps_them() {
 async fn another_rule_destroys_nothing_before_it_has_stood() {
     let kept = Kept::new();
     recorded(&kept).await.close().await;
-    let ledger = Ledger::open(Options { rule_stands: std::time::Duration::from_secs(3_600), ..kept.options() }).expect("a ledger");
+    let ledger =
+        Ledger::open(Options { rule_stands: std::time::Duration::from_secs(3_600), ..kept.options() }).expect("a ledger");
     ledger.retain(BTreeMap::from([(agency("interior"), 0), (agency("health"), 0)]));
     let before = found(&ledger).await;
     // Whoever closes waits for what is under way: had the rule been applied, the keys would be gone.

@@ -165,16 +165,15 @@ impl Stage {
             }
             _ => (registry.kind.open(spec, secrets).await.map_err(|error| error.to_string())?, None),
         };
-        let bus =
-            Bus::with_connectors(
-                &self.country,
-                vec![Arc::clone(&connector)],
-                secrets,
-                Arc::new(WallClock),
-                new_exchange,
-                Stores::default(),
-            )
-            .map_err(|error| error.to_string())?;
+        let bus = Bus::with_connectors(
+            &self.country,
+            vec![Arc::clone(&connector)],
+            secrets,
+            Arc::new(WallClock),
+            new_exchange,
+            Stores::default(),
+        )
+        .map_err(|error| error.to_string())?;
         if let Some(rabita_core::Health::Unready(why)) = bus.probe().await.into_values().next()
             && live
         {
@@ -217,7 +216,8 @@ impl Stage {
             consent: None,
             in_url: false,
         };
-        let received = Received { exchange: new_exchange(), evidence: Evidence::of_certificate(certificate), traceparent: None, ask };
+        let received =
+            Received { exchange: new_exchange(), evidence: Evidence::of_certificate(certificate), traceparent: None, ask };
         compare(test, bus.exchange(received).await.result)
     }
 

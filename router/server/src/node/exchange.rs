@@ -84,7 +84,11 @@ struct Ended {
 
 impl Exchanges {
     /// Answers a request.
-    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, certificate: Option<Arc<Certificate>>) -> Response<AnswerBody> {
+    pub async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Response<AnswerBody> {
         let (head, body) = request.into_parts();
         if !head.headers.contains_key(IDEMPOTENCY_KEY) {
             return self.answered(&head, body, certificate).await;

@@ -59,7 +59,8 @@ impl Imagined<'_> {
             Ok(Route::Entity(ask)) => Ok(access.explain(&system, &ask, now)),
             Ok(_) => Err("grants decide of registries alone: name a path below `/api/`".to_owned()),
             Err(refusal) => {
-                let faults: Vec<String> = refusal.faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
+                let faults: Vec<String> =
+                    refusal.faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
                 Err(format!("{} {}", refusal.code.public_message(), faults.join("; ")).trim_end().to_owned())
             }
         }

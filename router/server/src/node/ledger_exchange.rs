@@ -134,9 +134,11 @@ impl LedgerExchange {
     async fn kept(&self) -> Result<(BTreeMap<String, Head>, BTreeMap<String, Seen>), ExchangeError> {
         // What a newer program wrote in another form is passed over.
         let heads = self.journal.kept(HEADS).await?.into_iter();
-        let heads = heads.filter_map(|(key, value)| Some((key.strip_prefix(HEADS)?.to_owned(), serde_json::from_value(value).ok()?)));
+        let heads =
+            heads.filter_map(|(key, value)| Some((key.strip_prefix(HEADS)?.to_owned(), serde_json::from_value(value).ok()?)));
         let seen = self.journal.kept(SEEN).await?.into_iter();
-        let seen = seen.filter_map(|(key, value)| Some((key.strip_prefix(SEEN)?.to_owned(), serde_json::from_value(value).ok()?)));
+        let seen =
+            seen.filter_map(|(key, value)| Some((key.strip_prefix(SEEN)?.to_owned(), serde_json::from_value(value).ok()?)));
         Ok((heads.collect(), seen.collect()))
     }
 
@@ -163,7 +165,9 @@ impl LedgerExchange {
         let origin = self.log.origin();
         if shown.key != self.log.verifier().to_string() {
             let other = &shown.key;
-            return Err(ExchangeError::SplitView(format!("another log is shown as `{origin}`, with the key {other}: each node has an origin of its own")));
+            return Err(ExchangeError::SplitView(format!(
+                "another log is shown as `{origin}`, with the key {other}: each node has an origin of its own"
+            )));
         }
         let before = Checkpoint::verify(&shown.checkpoint, self.log.verifier())?;
         let own = self.log.root(before.size)?;
@@ -185,7 +189,8 @@ impl LedgerExchange {
         let shown = Checkpoint::verify(&head.checkpoint, &key)?;
         let (state, signer, published) = (self.state.clone(), Arc::clone(&self.key), seen.get(&place).cloned());
         let proofs = head.proofs.clone();
-        let looked = tokio::task::spawn_blocking(move || look(&state, key, &shown, &proofs, &own, &signer, published.as_ref())).await;
+        let looked =
+            tokio::task::spawn_blocking(move || look(&state, key, &shown, &proofs, &own, &signer, published.as_ref())).await;
         let news = looked.map_err(|_| ExchangeError::Witness("a look at another's log broke off".to_owned()))??;
         match news {
             Some(seen) => self.keep(format!("{SEEN}{place}"), &seen).await,

@@ -39,10 +39,13 @@ pub(super) fn explanation(told: &Explanation) -> String {
             line(&mut text, &format!("At most {rate} requests a second."));
         }
     }
-    line(&mut text, match told.grants.len() {
-        0 => "The system has no grant for it.",
-        _ => "Its grants for it:",
-    });
+    line(
+        &mut text,
+        match told.grants.len() {
+            0 => "The system has no grant for it.",
+            _ => "Its grants for it:",
+        },
+    );
     for (at, grant) in told.grants.iter().enumerate() {
         let verdict = match grant.verdict {
             Verdict::Decides => "decides",

@@ -95,4 +95,3 @@ pub(super) fn told(state: &LimitState) -> RateLimit<'static> {
         reset_s: state.reset_s,
     }
 }
-
