@@ -172,7 +172,7 @@ async fn a_header_whose_name_only_looks_like_one_that_decides_decides_nothing() 
         "people",
         &["{ system: portal, version: v1, entity: persons, operations: [read], fields: all, purposes: [audit] }"],
     );
-    let narrow = scene.country.start().await;
+    let narrow = scene.country.start_beside().await;
     let get = format!("GET {AYGUN} HTTP/1.1\r\nhost: localhost\r\n");
     let none = "x-request: y\r\n";
     for header in
