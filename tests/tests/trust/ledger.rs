@@ -18,7 +18,7 @@ use super::people::{ALL, LONG, People};
 const PERSON: &str = "/api/people/v1/persons/5ZJBKH7";
 
 /// A country whose registry answers, and the address where it does.
-async fn country() -> (Country, Upstream) {
+pub(crate) async fn country() -> (Country, Upstream) {
     let people = Upstream::start().await;
     let country = Country::with_people(people.url());
     country.file("transparency.yaml", "auditors: [portal]\n");
@@ -41,7 +41,7 @@ async fn entries_are_for_auditors_and_the_tree_is_for_everybody() {
     assert!(bus.stop().await);
 }
 
-async fn read(caller: &Caller) -> Answer {
+pub(crate) async fn read(caller: &Caller) -> Answer {
     caller.sent(caller.request(reqwest::Method::GET, PERSON).header("Rabita-User", "official-7")).await
 }
 
@@ -62,7 +62,7 @@ fn hashes(told: &Value) -> Vec<Hash> {
     told["hashes"].as_array().expect("hashes").iter().map(hash).collect()
 }
 
-async fn key(caller: &Caller) -> VerifierKey {
+pub(crate) async fn key(caller: &Caller) -> VerifierKey {
     caller.get("/bus/ledger/key").await.good().text().trim().parse().expect("a verifier key")
 }
 
@@ -71,14 +71,14 @@ async fn checkpoint(caller: &Caller) -> Checkpoint {
     Checkpoint::verify(&note, &key(caller).await).expect("a checkpoint that the log signed")
 }
 
-fn file(directory: &Path, name: &str, text: &str) -> String {
+pub(crate) fn file(directory: &Path, name: &str, text: &str) -> String {
     let file = directory.join(name);
     std::fs::write(&file, text).expect("a scratch directory can be written");
     file.to_str().expect("UTF-8").to_owned()
 }
 
 /// Runs `rabita ledger`; answers whether it was content, and what it said.
-async fn ledger(arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn ledger(arguments: &[&str]) -> (bool, String) {
     let arguments: Vec<&str> = std::iter::once("ledger").chain(arguments.iter().copied()).collect();
     let (status, said) = Program::run(env!("CARGO_BIN_EXE_rabita-under-test"), &arguments).ended().await;
     (status.success(), said)

@@ -18,6 +18,7 @@ mod paths;
 mod provider;
 mod signatures;
 mod smuggling;
+mod stamps;
 mod tokens;
 mod transparency;
 

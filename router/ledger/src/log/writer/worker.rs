@@ -21,6 +21,10 @@ const SEAL_BYTES: u64 = 16 << 20;
 const BYTES_MAX: u64 = 32 << 20;
 /// For so long.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Where a batch had so many entries, more are on their way:
+const CROWD: usize = 4;
+/// the next one gathers for so long. A disk that is asked less often leaves the processors to those who wait.
+const GATHER: Duration = Duration::from_millis(1);
 /// What failed is tried again after this time.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -44,6 +48,8 @@ pub(super) struct Worker {
     spare: Option<Wal>,
     sealer: Sealer,
     sealed_at: Instant,
+    /// How many entries the last batch had.
+    crowd: usize,
     /// What could not be written.
     held: Option<Pending>,
 }
@@ -58,7 +64,8 @@ impl Worker {
     ) -> Result<Self, LogError> {
         let sealer = Sealer::start(shared)?;
         let shared = Arc::clone(shared);
-        Ok(Self { shared, receiver, frontier, wal, spare: Some(spare), sealer, sealed_at: Instant::now(), held: None })
+        let sealed_at = Instant::now();
+        Ok(Self { shared, receiver, frontier, wal, spare: Some(spare), sealer, sealed_at, crowd: 0, held: None })
     }
 
     /// Works until nobody can hand anything over any more.
@@ -76,6 +83,9 @@ impl Worker {
     }
 
     fn batch(&mut self, first: Queued) {
+        if self.crowd >= CROWD {
+            std::thread::sleep(GATHER);
+        }
         let mut bytes = first.entry.len();
         let mut queued = vec![first];
         while queued.len() < batch::COUNT_MAX && bytes < batch::BYTES_MAX {
@@ -83,6 +93,7 @@ impl Worker {
             bytes += next.entry.len();
             queued.push(next);
         }
+        self.crowd = queued.len();
         self.try_again();
         if self.held.is_some() {
             let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
