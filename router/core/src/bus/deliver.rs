@@ -194,6 +194,7 @@ impl Delivery<'_> {
             }
             other => other,
         };
+        let is_one = matches!(asked, Asked::Read { .. });
         let flown = fly(registry, entity, &question, asked, self.exchange, self.traceparent.clone()).await;
         self.trail.timing.registry += flown.registry_time;
         match (flown.result, stale) {
@@ -209,7 +210,7 @@ impl Delivery<'_> {
                 count_memory(entity, "stale");
                 Ok(Given { fetched: known.fetched, age: Some(known.age), stale: true })
             }
-            (Err(refusal), _) => Err(self.hidden(refusal)),
+            (Err(refusal), _) => Err(self.hidden(refusal, is_one)),
         }
     }
 

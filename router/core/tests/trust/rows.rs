@@ -167,17 +167,20 @@ async fn a_condition_that_cannot_be_told_admits_nothing() {
 }
 
 #[tokio::test]
-async fn a_fault_in_what_a_caller_may_not_see_is_told_without_its_place() {
+async fn a_faulty_record_is_absent_where_a_condition_decides_who_may_see_it() {
     let mut broken = person("5ZJBKH7", "Aliyeva", "1978-03", None);
     broken["DISTRICT"] = 7.into();
-    let refused = async |grant: Value| {
+    let refused = async |grant: Value, asked: rabita_model::Ask| {
         let stage = Stage::new(&json!([grant]), vec![broken.clone()]);
-        let refusal = stage.ask(read("persons", "5ZJBKH7")).await.result.err().expect("a refusal");
-        assert_eq!(refusal.code, Code::RegistryBrokeContract);
-        refusal.faults.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>()
+        stage.ask(asked).await.result.err().expect("a refusal")
     };
-    assert!(refused(own_district()).await.is_empty());
-    assert_eq!(refused(grant(json!({}))).await, ["/district"]);
+    let hidden = refused(own_district(), read("persons", "5ZJBKH7")).await;
+    let absent = refused(own_district(), read("persons", "9NOBODY")).await;
+    assert_eq!((hidden.code, &hidden.faults), (absent.code, &absent.faults));
+    assert!(hidden.detail.is_some(), "operators read why");
+    let told = refused(grant(json!({})), read("persons", "5ZJBKH7")).await;
+    assert_eq!(told.code, Code::RegistryBrokeContract);
+    assert_eq!(told.faults.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(), ["/district"]);
 }
 
 #[tokio::test]

@@ -57,9 +57,17 @@ impl Delivery<'_> {
     }
 
     /// A refusal without what it tells of records and fields that the caller may not see.
-    pub(super) fn hidden(&self, mut refusal: Refusal) -> Refusal {
+    /// `is_one`: one record was asked for.
+    pub(super) fn hidden(&self, mut refusal: Refusal, is_one: bool) -> Refusal {
         if refusal.code == Code::RecordAbsent {
             return self.absent();
+        }
+        let is_faulty = refusal.code == Code::RegistryBrokeContract && !refusal.faults.is_empty();
+        if is_one && is_faulty && self.permitted.guard.is_some() {
+            // Anything else than absence would tell that the record is there. Operators read why.
+            return self
+                .absent()
+                .detail("the record does not satisfy its contract, so that no row condition can be held against it");
         }
         if self.permitted.guard.is_some() {
             // Nobody knows whether the caller may see the record that is at fault.
