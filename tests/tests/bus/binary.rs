@@ -90,11 +90,14 @@ async fn a_value_that_breaks_off_never_looks_whole() {
     let upstream = Upstream::start().await;
     let bus = Country::with_people(upstream.url()).start().await;
     let path = "/api/people/v1/persons/5ZJBKH7/photo";
-    for speaks in [Speaks::Http1, Speaks::Http2] {
-        // Of a short one nothing has left yet, so it is refused.
+    for (speaks, refused) in [(Speaks::Http1, 1.0), (Speaks::Http2, 2.0)] {
+        // Of a short one nothing has left yet, so it is refused, and counted as such.
         upstream.is(Mood::breaks_off());
         let answer = portal(&bus, speaks).get(path).await;
         assert_eq!(answer.json()["blame"], "registry", "{}", answer.text());
+        let label = format!("code=\"{}\"", answer.code());
+        let counted = bus.metric("rabita_exchanges_total", &[&label]).await;
+        assert!((counted - refused).abs() < f64::EPSILON, "{label}: {counted}");
         // A long one breaks off for the caller too.
         upstream.is(Mood::BreaksOff(register::photo(3_000_000).into()));
         assert!(portal(&bus, speaks).try_get(path).await.is_err());

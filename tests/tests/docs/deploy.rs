@@ -67,7 +67,9 @@ fn metrics(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_metric_that_monitoring_and_runbooks_name_is_counted_somewhere() {
-    let sources = [files(&root().join("router"), ".rs"), files(&root().join("connectors"), ".rs")].concat();
+    let mut sources = [files(&root().join("router"), ".rs"), files(&root().join("connectors"), ".rs")].concat();
+    // There metrics are described, whether or not anything counts them.
+    sources.retain(|path| !path.ends_with("node/telemetry.rs"));
     let code: String = sources.iter().map(|path| std::fs::read_to_string(path).expect("a source")).collect();
     let (mut absent, mut seen) = (Vec::new(), BTreeSet::new());
     let monitoring = files(&root().join("deploy/monitoring"), "");

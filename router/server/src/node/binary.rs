@@ -22,20 +22,25 @@ const WHOLE_MAX: usize = 1 << 20;
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
 /// Answers with a binary value.
-pub(super) async fn respond(stream: BinaryStream, media_type: &str, asked: &Asked, frame: &Frame<'_>) -> Response<AnswerBody> {
+///
+/// # Errors
+/// `registry_unavailable`, when it breaks off before anything of it was sent.
+pub(super) async fn respond(
+    stream: BinaryStream,
+    media_type: &str,
+    asked: &Asked,
+    frame: &Frame<'_>,
+) -> Result<Response<AnswerBody>, Refusal> {
     let mut chunks = stream.chunks;
     let mut begin = BytesMut::new();
     loop {
         match chunks.next().await {
-            None => return whole(begin.freeze(), media_type, asked, frame),
+            None => return Ok(whole(begin.freeze(), media_type, asked, frame)),
             Some(Ok(chunk)) => begin.extend_from_slice(&chunk),
-            Some(Err(failure)) => {
-                let refusal = Refusal::new(Code::RegistryUnavailable).detail(failure.to_string());
-                return rabita_contract::problem(&refusal, asked, frame).map(|bytes| Either::Left(Full::new(bytes)));
-            }
+            Some(Err(failure)) => return Err(Refusal::new(Code::RegistryUnavailable).detail(failure.to_string())),
         }
         if begin.len() > WHOLE_MAX {
-            return streamed(begin.freeze(), chunks, media_type, asked, frame);
+            return Ok(streamed(begin.freeze(), chunks, media_type, asked, frame));
         }
     }
 }

@@ -284,11 +284,13 @@ impl Exchanges {
         let limits: Vec<RateLimit<'_>> = trail.limit.iter().map(told).collect();
         let mut frame = frame(begun.exchange, begun.started, &trail.timing, &limits);
         (frame.update, frame.is_replayed) = (trail.update, trail.is_replayed);
-        let (response, refusal) = match result {
-            Ok(answer) => {
-                let refusal = refused_with(&answer).map(Refusal::new);
-                (respond(answer, within, &begun.asked, &mut frame).await, refusal)
-            }
+        let refused = result.as_ref().ok().and_then(refused_with).map(Refusal::new);
+        let responded = match result {
+            Ok(answer) => respond(answer, within, &begun.asked, &mut frame).await,
+            Err(refusal) => Err(refusal),
+        };
+        let (response, refusal) = match responded {
+            Ok(response) => (response, refused),
             Err(refusal) => (rabita_contract::problem(&refusal, &begun.asked, &frame).map(whole), Some(refusal)),
         };
         Ended { response, deed: Deed::Registry(Box::new(trail)), refusal, span }

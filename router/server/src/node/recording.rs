@@ -20,8 +20,8 @@ use super::exchange::{AnswerBody, Begun};
 use super::signed::Signatures;
 use super::transparency::Account;
 
-/// Refusals that are recorded in a second of those that cost their caller nothing: anybody can bring about as many as they
-/// like, and fill a disk with them.
+/// Refusals that are recorded in a second of those that cost their caller nothing, of strangers and of known systems each:
+/// anybody can bring about as many as they like, and fill a disk with them.
 const FREE_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not 0");
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
@@ -32,8 +32,10 @@ pub(super) struct Recording {
     /// None where the configuration turns it off.
     ledger: Option<Arc<Ledger>>,
     pub signatures: Arc<Signatures>,
-    /// For refusals that cost their caller nothing.
-    free: DefaultDirectRateLimiter,
+    /// For refusals of strangers.
+    strangers: DefaultDirectRateLimiter,
+    /// For refusals of known systems that are not held to a limit. Apart, so that no stranger keeps them out of the ledger.
+    known: DefaultDirectRateLimiter,
     seconds: Histogram,
     unrecorded: Counter,
 }
@@ -70,7 +72,8 @@ impl Recording {
         Self {
             ledger,
             signatures,
-            free: RateLimiter::direct(Quota::per_second(FREE_PER_SECOND)),
+            strangers: RateLimiter::direct(Quota::per_second(FREE_PER_SECOND)),
+            known: RateLimiter::direct(Quota::per_second(FREE_PER_SECOND)),
             seconds: histogram!("rabita_ledger_record_seconds"),
             unrecorded: counter!("rabita_ledger_refusals_unrecorded_total"),
         }
@@ -146,8 +149,12 @@ impl Recording {
             Deed::Bus(account) => account.is_recorded(),
             Deed::Open => false,
         };
-        let is_free = begun.caller.is_none() || matches!(code, Some(Code::RateLimited | Code::BusOverloaded | Code::BusStopping));
-        let is_due = is_about_somebody && (!is_free || self.free.check().is_ok());
+        let is_free = matches!(code, Some(Code::RateLimited | Code::BusOverloaded | Code::BusStopping));
+        let is_due = is_about_somebody
+            && match &begun.caller {
+                None => self.strangers.check().is_ok(),
+                Some(_) => !is_free || self.known.check().is_ok(),
+            };
         if is_about_somebody && !is_due {
             self.unrecorded.increment(1);
         }

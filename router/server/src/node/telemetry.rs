@@ -95,8 +95,8 @@ fn describe() {
     gauge!("rabita_ledger_index_behind", "Entries of the ledger that cannot be found yet by what they are about.");
     histogram!("rabita_ledger_record_seconds", "The time that recording an exchange adds to its answer.");
     counter!(
-        "rabita_ledger_strangers_unrecorded_total",
-        "Refusals of unknown callers beyond those that are recorded in a second."
+        "rabita_ledger_refusals_unrecorded_total",
+        "Refusals of unknown callers, or over a limit, beyond those that are recorded in a second."
     );
     gauge!("rabita_configuration_refused", "1 while the directory holds a configuration that was refused.");
     counter!("rabita_configuration_changes_total", "Changes of the configuration, by result: accepted or refused.");

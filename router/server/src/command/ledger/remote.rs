@@ -21,8 +21,8 @@ const BODY_MAX: usize = 17 << 20;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "How a remote log is called")]
 pub(super) struct Connection {
-    /// The authorities of the bus's own certificate, PEM; without it, those of this machine. With --stamps, those of the
-    /// authority that stamps.
+    /// The authorities of the bus's own certificate, PEM; without it, those of this machine. Where time stamps are verified,
+    /// those of the authority that stamps.
     #[arg(long, value_name = "FILE")]
     pub(super) authorities: Option<PathBuf>,
     /// The certificate by which the bus knows this system, PEM.

@@ -12,7 +12,7 @@ use rabita_contract::{Asked, Body, ChangeTerms, ETag, Frame, RateLimit, UpdatesQ
 use rabita_core::{Answer, LimitState, Timing};
 use rabita_journal::Filter;
 use rabita_model::ask::Key;
-use rabita_model::{Code, ExchangeId, Outcome};
+use rabita_model::{Code, ExchangeId, Outcome, Refusal};
 
 use super::AnswerBody;
 use crate::node::binary;
@@ -50,8 +50,13 @@ pub(super) fn refused_with(answer: &Answer) -> Option<Code> {
     conclusion.code
 }
 
-pub(super) async fn respond(answer: Answer, within: &str, asked: &Asked, frame: &mut Frame<'_>) -> Response<AnswerBody> {
-    match answer {
+pub(super) async fn respond(
+    answer: Answer,
+    within: &str,
+    asked: &Asked,
+    frame: &mut Frame<'_>,
+) -> Result<Response<AnswerBody>, Refusal> {
+    Ok(match answer {
         Answer::Change { entry, location, wait } => {
             let record = location.map(|key| rabita_contract::update::record_path(&entry.update.target, &Key(key)));
             let terms = ChangeTerms { wait, record: record.as_deref(), within };
@@ -69,8 +74,8 @@ pub(super) async fn respond(answer: Answer, within: &str, asked: &Asked, frame: 
             let etag = ETag::with_version(digest(&SHA256, body.bytes()).as_ref(), version.as_deref().unwrap_or_default());
             rabita_contract::respond(body, Some(&etag), asked, frame).map(whole)
         }
-        Answer::Binary { stream, media_type } => binary::respond(stream, &media_type, asked, frame).await,
-    }
+        Answer::Binary { stream, media_type } => binary::respond(stream, &media_type, asked, frame).await?,
+    })
 }
 
 pub(super) fn whole(bytes: Bytes) -> AnswerBody {
