@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::message::{
     Act, Acted, Applied, BinaryStream, Call, Change, ChangePage, Changes, OpenBinary, Page, Read, RegistrySpec, Search,
 };
+use crate::survey::{Foreseen, Recognised, Survey, SurveyError, SurveyLimits, SurveySource};
 use crate::{Failure, Finding, Ignore, Legacy, Row, Secrets};
 
 /// A connection to one registry. Cheap to share; calls run side by side.
@@ -180,6 +181,33 @@ pub trait Kind: Send + Sync {
     /// # Errors
     /// When the stand-in can't be made from it.
     async fn double(&self, spec: RegistrySpec, fixture: &Value) -> Result<Double, OpenError>;
+
+    /// Whether an address is of this kind, as far as its form and the beginning of what is there tell.
+    ///
+    /// The default never is.
+    fn recognises(&self, source: &SurveySource) -> Recognised {
+        let _ = source;
+        Recognised::No
+    }
+
+    /// Asks the legacy system what it holds, without changing anything in it.
+    ///
+    /// The default can't.
+    ///
+    /// # Errors
+    /// See [`SurveyError`].
+    async fn survey(&self, source: &SurveySource, secrets: &dyn Secrets, limits: &SurveyLimits) -> Result<Survey, SurveyError> {
+        let _ = (source, secrets, limits);
+        Err(SurveyError::Unaskable)
+    }
+
+    /// A test's `legacy:` that holds made-up rows, so that a stand-in answers a question by them.
+    ///
+    /// The default has none: such a test is not drafted.
+    fn fixture(&self, foreseen: &Foreseen<'_>) -> Option<Value> {
+        let _ = foreseen;
+        None
+    }
 }
 
 /// A connector on a stand-in.

@@ -22,6 +22,7 @@ pub mod expression;
 pub mod manifest;
 pub mod mapping;
 pub mod plan;
+pub mod survey;
 pub mod template;
 
 pub use connector::{Capabilities, Connector, Double, Duplicates, Kind, Kinds, OpenError};
@@ -32,4 +33,5 @@ pub use message::{
     FeedSpec, FilterSpec, GroupSpec, Ignore, OpenBinary, Page, Read, RegistrySpec, Search, TableSpec, Wanted,
 };
 pub use secret::{SecretRef, SecretText, Secrets, TextOrSecret};
+pub use survey::{Survey, SurveyError, SurveyLimits, SurveySource};
 pub use value::{Legacy, Row, Source};
