@@ -60,6 +60,8 @@ pub struct SurveyedColumn {
     /// What the contract's name is made of, where that is not the source.
     pub name: Option<String>,
     pub value: ValueType,
+    /// Whether values come as text whatever their type, as out of XML and delimited files.
+    pub as_text: bool,
     /// The type in the legacy system's own words, for people: `character varying(24)`.
     pub legacy_type: String,
     /// What the legacy system says of it, for people.
@@ -84,6 +86,7 @@ impl SurveyedColumn {
             source: Source::new(source),
             name: None,
             value,
+            as_text: false,
             legacy_type: legacy_type.to_owned(),
             comment: None,
             nullable: true,
