@@ -1,0 +1,389 @@
+//! Values that look like the ones that were sampled and are nobody's.
+//!
+//! Digits stand for digits, letters for letters of the same alphabet and the same case; everything else stays, so
+//! that lengths, widths, blanks and signs are those of the real thing. Days are moved. One value always becomes the
+//! same look-alike, so that rows which belong together still do. What it becomes depends on a secret key: without it
+//! nobody can try out who might have become this, however few the possible values are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_lc_rs::hmac;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use rabita_sdk::{Legacy, Row, Source};
+
+/// Texts with fewer letters and digits may coincide with somebody's: they point to nobody.
+pub const TELLING: usize = 4;
+
+/// How often another look-alike is tried before a value is given up.
+const TRIES: u32 = 200;
+
+/// How the values of a source are replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disguise {
+    /// Not at all: codes, flags, what is the same in every row.
+    Keep,
+    /// Character by character.
+    Characters,
+    /// As a day in this format of `strftime`, which may have zeros for what is unknown.
+    Day(String),
+}
+
+/// Makes look-alikes of the values of one entity.
+pub struct LookAlikes {
+    key: hmac::Key,
+    disguises: BTreeMap<Source, Disguise>,
+    /// Values that stand for none, as they are.
+    sentinels: BTreeSet<String>,
+    /// Every sampled text that must not come out again.
+    real: BTreeSet<String>,
+    /// The letters and signs that stand at the same place in every value of a source.
+    fixed: HashMap<Source, Vec<Option<char>>>,
+    /// The letters beyond ASCII that a source has.
+    letters: HashMap<Source, Vec<char>>,
+}
+
+impl LookAlikes {
+    /// For rows of these sources. `key` is the secret.
+    #[must_use]
+    pub fn new(key: &[u8], disguises: BTreeMap<Source, Disguise>, sentinels: BTreeSet<String>, rows: &[Row]) -> Self {
+        let mut made = Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            disguises,
+            sentinels,
+            real: BTreeSet::new(),
+            fixed: HashMap::new(),
+            letters: HashMap::new(),
+        };
+        let sources: Vec<(Source, Disguise)> = made.disguises.iter().map(|(source, how)| (source.clone(), how.clone())).collect();
+        for (source, how) in sources.into_iter().filter(|(_, how)| *how != Disguise::Keep) {
+            let mut texts = Vec::new();
+            for row in rows {
+                each_scalar(row.find(&source), &mut |value| texts.extend(value.to_text().map(std::borrow::Cow::into_owned)));
+            }
+            if how == Disguise::Characters {
+                made.fixed.insert(source.clone(), fixed_places(&texts));
+                let beyond: BTreeSet<char> =
+                    texts.iter().flat_map(|text| text.chars()).filter(|c| !c.is_ascii() && c.is_alphabetic()).collect();
+                made.letters.insert(source, beyond.into_iter().collect());
+            }
+            made.real.extend(texts.into_iter().filter(|text| tells(text)));
+        }
+        made
+    }
+
+    /// The look-alike of a row; what has no disguise is left out. `None` where a value cannot be given another.
+    #[must_use]
+    pub fn row(&self, row: &Row) -> Option<Row> {
+        let mut made = Row::new();
+        for (source, how) in &self.disguises {
+            let Some(value) = row.find(source) else { continue };
+            let value = self.value(source, how, value)?;
+            // As it stood: under the whole name, or within groups.
+            if row.get(source.as_str()).is_some() { made.set(source.as_str(), value) } else { made.put(source, value) }
+        }
+        Some(made)
+    }
+
+    fn value(&self, source: &Source, how: &Disguise, value: &Legacy) -> Option<Legacy> {
+        Some(match value {
+            Legacy::List(items) => Legacy::List(items.iter().map(|item| self.value(source, how, item)).collect::<Option<_>>()?),
+            Legacy::Null | Legacy::Bool(_) => value.clone(),
+            _ if *how == Disguise::Keep => value.clone(),
+            Legacy::Bytes(_) => Legacy::Bytes(vec![0]),
+            // Its members are given by their own sources.
+            Legacy::Group(_) => return None,
+            Legacy::Int(_) | Legacy::Float(_) | Legacy::Text(_) => self.scalar(source, how, value)?,
+        })
+    }
+
+    fn scalar(&self, source: &Source, how: &Disguise, value: &Legacy) -> Option<Legacy> {
+        let text = value.to_text()?;
+        if self.sentinels.contains(text.trim()) || text.trim().is_empty() {
+            return Some(value.clone());
+        }
+        (0..TRIES).find_map(|attempt| {
+            let mut dice = Dice::new(&self.key, source, &text, attempt);
+            let made = match how {
+                Disguise::Day(format) => {
+                    moved(&text, format, &mut dice).or_else(|| Some(self.characters(source, &text, &mut dice)))
+                }
+                Disguise::Keep | Disguise::Characters => Some(self.characters(source, &text, &mut dice)),
+            }?;
+            let is_another = made != *text || !tells(&text);
+            if !is_another || self.real.contains(&made) {
+                return None;
+            }
+            match value {
+                Legacy::Int(_) => made.parse().ok().map(Legacy::Int),
+                Legacy::Float(_) => made.parse().ok().map(Legacy::Float),
+                _ => Some(Legacy::Text(made)),
+            }
+        })
+    }
+
+    fn characters(&self, source: &Source, text: &str, dice: &mut Dice) -> String {
+        let fixed = self.fixed.get(source).map_or(&[][..], Vec::as_slice);
+        let letters = self.letters.get(source).map_or(&[][..], Vec::as_slice);
+        let is_hexadecimal = text.len() >= 8
+            && text.bytes().any(|byte| byte.is_ascii_digit())
+            && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let mut is_leading = true;
+        text.chars()
+            .enumerate()
+            .map(|(at, character)| {
+                let is_first = is_leading;
+                is_leading = is_leading && matches!(character, '0' | '-' | '+');
+                if fixed.get(at) == Some(&Some(character)) {
+                    return character;
+                }
+                match character {
+                    // Zeros that fill a number up stay; a number does not begin with others.
+                    '0' if is_first => '0',
+                    '0'..='9' if is_first => dice.among(&['1', '2', '3', '4', '5', '6', '7', '8', '9']),
+                    '0'..='9' => dice.between('0', '9'),
+                    'a'..='f' if is_hexadecimal => dice.between('a', 'f'),
+                    'A'..='F' if is_hexadecimal => dice.between('A', 'F'),
+                    'a'..='z' => dice.between('a', 'z'),
+                    'A'..='Z' => dice.between('A', 'Z'),
+                    letter if letter.is_alphabetic() => beyond_ascii(letter, letters, dice),
+                    other => other,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Whether a text has enough in it to point to somebody.
+#[must_use]
+pub fn tells(text: &str) -> bool {
+    text.chars().filter(|character| character.is_alphanumeric()).count() >= TELLING
+}
+
+/// A letter of the same alphabet and case, first of those that the column has.
+fn beyond_ascii(letter: char, seen: &[char], dice: &mut Dice) -> char {
+    let like = |other: &char| {
+        other.is_uppercase() == letter.is_uppercase()
+            && other.is_lowercase() == letter.is_lowercase()
+            && alphabet(*other) == alphabet(letter)
+    };
+    let mut choices: Vec<char> = seen.iter().copied().filter(like).collect();
+    if choices.len() < FEW {
+        let block = u32::from(letter) & !0x7f;
+        choices = (block..block + 0x80).filter_map(char::from_u32).filter(|other| other.is_alphabetic()).filter(like).collect();
+    }
+    dice.among(&choices)
+}
+
+/// With fewer letters than these one would too often stand for itself.
+const FEW: usize = 6;
+
+/// The blocks of Unicode that make an alphabet: Latin with its extensions, Greek, Cyrillic; others by their block.
+fn alphabet(letter: char) -> u32 {
+    match u32::from(letter) {
+        0x80..=0x24f | 0x1e00..=0x1eff => 1,
+        0x370..=0x3ff | 0x1f00..=0x1fff => 2,
+        0x400..=0x52f => 3,
+        other => 1000 + (other >> 7),
+    }
+}
+
+/// The characters that stand at the same place in every text: a prefix, signs between digits. Only of many texts that
+/// differ otherwise.
+fn fixed_places(texts: &[String]) -> Vec<Option<char>> {
+    let distinct: BTreeSet<&String> = texts.iter().collect();
+    let mut distinct = distinct.into_iter();
+    let Some(first) = distinct.next().filter(|_| distinct.len() >= 10) else { return Vec::new() };
+    let mut fixed: Vec<Option<char>> = first.chars().map(Some).collect();
+    for text in distinct {
+        for (at, character) in text.chars().enumerate().take(fixed.len()) {
+            if fixed[at] != Some(character) {
+                fixed[at] = None;
+            }
+        }
+        fixed.truncate(text.chars().count());
+    }
+    fixed
+}
+
+/// A day some years away, with the same parts unknown.
+fn moved(text: &str, format: &str, dice: &mut Dice) -> Option<String> {
+    let places = places(format)?;
+    let digits: Vec<char> = text.chars().collect();
+    // An integer has lost the zeros before it.
+    let width: usize = places.iter().map(|(_, digits)| digits).sum();
+    let padded: Vec<char> = std::iter::repeat_n('0', width.saturating_sub(digits.len())).chain(digits.iter().copied()).collect();
+    let mut numbers = BTreeMap::new();
+    let mut at = 0;
+    for (part, length) in &places {
+        let piece: String = padded.get(at..at + length)?.iter().collect();
+        at += length;
+        if let Some(part) = part {
+            numbers.insert(*part, piece.parse::<i16>().ok()?);
+        }
+    }
+    let (year, month, day) = (numbers.get(&'Y').copied()?, numbers.get(&'m').copied(), numbers.get(&'d').copied());
+    let real = Date::new(year, as_part(month)?, as_part(day)?).ok()?;
+    let years = i64::try_from(dice.below(9)).ok()? + 1;
+    let days = i64::try_from(dice.below(300)).ok()? + 1;
+    let made = real.checked_sub(years.years()).and_then(|date| date.checked_sub(days.days())).ok()?;
+    let mut made_text = String::new();
+    let mut at = 0;
+    for (part, length) in &places {
+        let number = match part {
+            Some('Y') => Some(made.year()),
+            Some('m') => Some(if month == Some(0) { 0 } else { made.month().into() }),
+            Some('d') => Some(if day == Some(0) { 0 } else { made.day().into() }),
+            _ => None,
+        };
+        match number {
+            Some(number) => made_text.push_str(&format!("{number:0length$}")),
+            None => made_text.extend(padded.get(at..at + length)?),
+        }
+        at += length;
+    }
+    // What follows the day, such as a time, keeps its form.
+    let rest: String = padded
+        .get(at..)?
+        .iter()
+        .map(|character| if character.is_ascii_digit() { dice.between('0', '5') } else { *character })
+        .collect();
+    made_text.push_str(&rest);
+    let is_number = digits.len() < width;
+    Some(if is_number { made_text.trim_start_matches('0').to_owned() } else { made_text })
+}
+
+fn as_part(number: Option<i16>) -> Option<i8> {
+    i8::try_from(number.unwrap_or(1).max(1)).ok()
+}
+
+/// The parts of a format and how many characters each has; `None` for those that stand for themselves.
+fn places(format: &str) -> Option<Vec<(Option<char>, usize)>> {
+    let mut places = Vec::new();
+    let mut characters = format.chars();
+    while let Some(character) = characters.next() {
+        places.push(match character {
+            '%' => match characters.next()? {
+                'Y' => (Some('Y'), 4),
+                'm' => (Some('m'), 2),
+                'd' => (Some('d'), 2),
+                _ => return None,
+            },
+            _ => (None, 1),
+        });
+    }
+    Some(places)
+}
+
+fn each_scalar<'a>(value: Option<&'a Legacy>, tell: &mut impl FnMut(&'a Legacy)) {
+    match value {
+        Some(Legacy::List(items)) => items.iter().for_each(|item| each_scalar(Some(item), tell)),
+        Some(value) => tell(value),
+        None => {}
+    }
+}
+
+/// Draws that the same value always brings.
+struct Dice<'a> {
+    key: &'a hmac::Key,
+    about: Vec<u8>,
+    drawn: Vec<u8>,
+    block: u32,
+}
+
+impl<'a> Dice<'a> {
+    fn new(key: &'a hmac::Key, _source: &Source, text: &str, attempt: u32) -> Self {
+        // The source is no part of it: a number that stands in two tables is the same number in both.
+        let about = [&attempt.to_be_bytes()[..], text.trim().as_bytes()].concat();
+        Self { key, about, drawn: Vec::new(), block: 0 }
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        if self.drawn.len() < 4 {
+            let about = [&self.about[..], &self.block.to_be_bytes()].concat();
+            self.drawn.extend_from_slice(hmac::sign(self.key, &about).as_ref());
+            self.block += 1;
+        }
+        let drawn: Vec<u8> = self.drawn.drain(..4).collect();
+        let number = drawn.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
+        number % end.max(1)
+    }
+
+    fn between(&mut self, first: char, last: char) -> char {
+        let span = u32::from(last) - u32::from(first) + 1;
+        let drawn = u32::try_from(self.below(span as usize)).unwrap_or(0);
+        char::from_u32(u32::from(first) + drawn).unwrap_or(first)
+    }
+
+    fn among(&mut self, choices: &[char]) -> char {
+        choices.get(self.below(choices.len())).copied().unwrap_or('x')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disguised(texts: &[&str], how: Disguise) -> Vec<String> {
+        let source = Source::new("X");
+        let rows: Vec<Row> = texts.iter().map(|text| [("X", Legacy::from(*text))].into_iter().collect()).collect();
+        let made = LookAlikes::new(b"a key", BTreeMap::from([(source.clone(), how)]), BTreeSet::new(), &rows);
+        rows.iter()
+            .map(|row| made.row(row).expect("a look-alike").find(&source).and_then(Legacy::to_text).expect("a text").into_owned())
+            .collect()
+    }
+
+    fn shape(text: &str) -> String {
+        text.chars()
+            .map(|character| match character {
+                '0'..='9' => '9',
+                other if other.is_alphabetic() && other.is_uppercase() => 'A',
+                other if other.is_alphabetic() => 'a',
+                other => other,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn keeps_shape_case_alphabet_and_length_and_no_value() {
+        let real = ["Əliyeva-Ħasanova ", "5ZJBKH7", "Жуков", "O'Neill 3b", "00012345", "Ünvanı 12/4"];
+        for (real, made) in real.iter().zip(disguised(&real, Disguise::Characters)) {
+            assert_eq!(shape(real), shape(&made), "{real} became {made}");
+            assert_ne!(*real, made);
+        }
+        let made = disguised(&["Жуков"], Disguise::Characters);
+        assert!(made[0].chars().all(|letter| ('\u{400}'..'\u{530}').contains(&letter)), "{made:?}");
+    }
+
+    #[test]
+    fn one_value_becomes_one_look_alike_and_with_another_key_another() {
+        let made = disguised(&["Denise", "Denise"], Disguise::Characters);
+        assert_eq!(made[0], made[1]);
+        let rows: Vec<Row> = vec![[("X", "Denise".into())].into_iter().collect()];
+        let other =
+            LookAlikes::new(b"another", BTreeMap::from([(Source::new("X"), Disguise::Characters)]), BTreeSet::new(), &rows);
+        assert_ne!(other.row(&rows[0]).expect("a row").get("X"), Some(&made[0].as_str().into()));
+    }
+
+    #[test]
+    fn a_day_is_moved_and_stays_a_day_with_the_same_parts_unknown() {
+        let made = disguised(&["19780321", "19780300", "19780000"], Disguise::Day("%Y%m%d".into()));
+        assert!(made.iter().all(|day| day.len() == 8 && day.starts_with("19")), "{made:?}");
+        assert!(made[1].ends_with("00") && !made[1].ends_with("0000"), "{made:?}");
+        assert!(made[2].ends_with("0000"), "{made:?}");
+        let day: Date = format!("{}-{}-{}", &made[0][..4], &made[0][4..6], &made[0][6..]).parse().expect("a day");
+        assert!(day < jiff::civil::date(1978, 3, 21));
+        let times = disguised(&["2024-02-29T13:45:10Z"], Disguise::Day("%Y-%m-%d".into()));
+        assert!(times[0].parse::<jiff::Timestamp>().is_ok(), "{times:?}");
+        assert_eq!(disguised(&["1.3.78"], Disguise::Day("%d.%m.%Y".into()))[0].len(), 6, "what is no day goes by characters");
+    }
+
+    #[test]
+    fn what_is_the_same_in_all_of_many_values_stays() {
+        let real: Vec<String> = (10..40).map(|number| format!("AZ-{number}77{number}")).collect();
+        let texts: Vec<&str> = real.iter().map(String::as_str).collect();
+        let made = disguised(&texts, Disguise::Characters);
+        assert!(made.iter().all(|made| made.starts_with("AZ-")), "{made:?}");
+        assert!(made.iter().all(|made| !real.contains(made)), "{made:?}");
+    }
+}
