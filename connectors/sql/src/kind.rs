@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rabita_sdk::{Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets};
+use rabita_sdk::survey::{Foreseen, Recognised};
+use rabita_sdk::{
+    Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets, Survey, SurveyError, SurveyLimits, SurveySource,
+};
 use serde_json::{Value, json};
 
 use crate::check;
@@ -14,6 +17,7 @@ use crate::once::Once;
 use crate::origin::{ActionFrom, Feed, Origin};
 use crate::plan::{Plan, Relation};
 use crate::settings::Settings;
+use crate::survey;
 
 /// The kind `sql`.
 #[must_use]
@@ -82,6 +86,18 @@ impl Kind for SqlKind {
         let pool = double::pool(&spec, &settings, fixture).await.map_err(OpenError)?;
         let connector = Arc::new(connector(spec, settings, Pool::Sqlite(pool), true)?);
         Ok(Double { connector, complaints: Box::new(Vec::new) })
+    }
+
+    fn recognises(&self, source: &SurveySource) -> Recognised {
+        survey::recognises(source)
+    }
+
+    async fn survey(&self, source: &SurveySource, secrets: &dyn Secrets, limits: &SurveyLimits) -> Result<Survey, SurveyError> {
+        survey::survey(source, secrets, limits).await
+    }
+
+    fn fixture(&self, foreseen: &Foreseen<'_>) -> Option<Value> {
+        survey::fixture(foreseen)
     }
 }
 

@@ -13,6 +13,8 @@ pub mod settings;
 
 mod kind;
 
+mod survey;
+
 mod action;
 mod check;
 mod plan;
