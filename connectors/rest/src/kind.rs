@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use http::HeaderName;
 use rabita_http::double::{Double, Foreseen};
 use rabita_http::{Client, Settings};
-use rabita_sdk::{Connector, EntitySpec, Finding, Kind, OpenError, RegistrySpec, SecretRef, SecretText, Secrets};
+use rabita_sdk::survey::{self, Recognised, SurveyLimits, SurveySource};
+use rabita_sdk::{
+    Connector, EntitySpec, Finding, Kind, OpenError, RegistrySpec, SecretRef, SecretText, Secrets, Survey, SurveyError,
+};
 use serde_json::Value;
 
 use crate::answer::Statuses;
@@ -67,6 +70,18 @@ impl Kind for RestKind {
         let settings = settings.for_double(double.base_url());
         let connector = connector(&spec, &settings, &own, &NoSecrets, Some(Arc::clone(&double))).await?;
         Ok(rabita_sdk::Double { connector: Arc::new(connector), complaints: Box::new(move || double.complaints()) })
+    }
+
+    fn recognises(&self, source: &SurveySource) -> Recognised {
+        crate::survey::recognises(source)
+    }
+
+    async fn survey(&self, source: &SurveySource, _: &dyn Secrets, limits: &SurveyLimits) -> Result<Survey, SurveyError> {
+        crate::survey::survey(source, limits).await
+    }
+
+    fn fixture(&self, foreseen: &survey::Foreseen<'_>) -> Option<Value> {
+        crate::survey::fixture(foreseen)
     }
 }
 

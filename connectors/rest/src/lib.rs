@@ -21,5 +21,6 @@ mod paging;
 mod path;
 mod plan;
 mod search;
+mod survey;
 
 pub use kind::kind;
