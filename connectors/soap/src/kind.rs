@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use rabita_http::settings::{parse_with, schema_with};
 use rabita_http::{Client, Settings as HttpSettings};
 use rabita_sdk::finding::token;
-use rabita_sdk::{Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets};
+use rabita_sdk::survey::{Foreseen, Recognised};
+use rabita_sdk::{
+    Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets, Survey, SurveyError, SurveyLimits, SurveySource,
+};
 use serde_json::Value;
 
 use crate::connector::SoapConnector;
@@ -70,6 +73,18 @@ impl Kind for Soap {
         let http = http.for_double(stand_in.base_url());
         let connector = Arc::new(open(spec, &http, &settings, &double::NoSecrets).await?);
         Ok(Double { connector, complaints: Box::new(move || stand_in.complaints()) })
+    }
+
+    fn recognises(&self, source: &SurveySource) -> Recognised {
+        crate::survey::recognises(source)
+    }
+
+    async fn survey(&self, source: &SurveySource, _: &dyn Secrets, limits: &SurveyLimits) -> Result<Survey, SurveyError> {
+        crate::survey::survey(source, limits).await
+    }
+
+    fn fixture(&self, foreseen: &Foreseen<'_>) -> Option<Value> {
+        crate::survey::fixture(foreseen)
     }
 }
 

@@ -21,6 +21,7 @@ mod paging;
 mod plan;
 mod security;
 mod service;
+mod survey;
 mod template;
 mod xml;
 
