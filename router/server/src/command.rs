@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod connector_new;
 mod connector_test;
 mod demo;
 mod explain;
@@ -88,6 +89,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConnectorCommand {
+    /// Ask a legacy system what it holds, and write a manifest, schemas and tests for it.
+    New(connector_new::NewArguments),
     /// Run the `tests:` of manifests: on stand-ins for the legacy systems, or with --live on the real ones.
     Test(connector_test::TestArguments),
 }
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Serve { config } => serve::run(&config),
         Command::Check { directory, format, strict } => check::run(&directory, format, strict),
+        Command::Connector { command: ConnectorCommand::New(arguments) } => connector_new::run(&arguments),
         Command::Connector { command: ConnectorCommand::Test(arguments) } => connector_test::run(&arguments),
         Command::Try(arguments) => try_call::run(&arguments),
         Command::Updates { command } => updates::run(&command),

@@ -51,7 +51,7 @@ async fn all(mut country: Country, live: bool) -> Result<ExitCode, Failed> {
     for registry in std::mem::take(&mut country.registries) {
         let name = registry.manifest.registry.clone();
         let tests = registry.manifest.tests.clone();
-        let mut stage = Stage::new(registry, &country);
+        let mut stage = Stage::new(registry, &country.directory);
         for test in &tests {
             if (live && !test.live) || (!live && test.legacy.is_none()) {
                 left_out += 1;
@@ -75,6 +75,18 @@ async fn all(mut country: Country, live: bool) -> Result<ExitCode, Failed> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What came of each test of a registry that has not been written down yet: of those on stand-ins, or of the live ones.
+pub(super) async fn results(registry: Registry, directory: &std::path::Path, live: bool) -> Vec<(String, Result<(), String>)> {
+    let secrets = MachineSecrets::new(directory);
+    let tests = registry.manifest.tests.clone();
+    let mut stage = Stage::new(registry, directory);
+    let mut results = Vec::new();
+    for test in tests.iter().filter(|test| if live { test.live } else { test.legacy.is_some() }) {
+        results.push((test.name.clone(), stage.run(test, live, &secrets).await));
+    }
+    results
+}
+
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
 }
@@ -87,7 +99,7 @@ struct Stage {
 const TESTER: &str = "connector-test";
 
 impl Stage {
-    fn new(registry: Registry, of: &Country) -> Self {
+    fn new(registry: Registry, directory: &std::path::Path) -> Self {
         let manifest = &registry.manifest;
         let system = rabita_model::SystemId::new(TESTER).expect("it has the form of an id");
         let grants = registry
@@ -140,7 +152,7 @@ impl Stage {
             cursor_secret: None,
         };
         let country = Country {
-            directory: of.directory.clone(),
+            directory: directory.to_owned(),
             node,
             agencies: Default::default(),
             purposes: Default::default(),
