@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{Spanned, budget::Budget};
 
+use rabita_model::Rule;
 use rabita_sdk::finding::token;
 
 use crate::report::Located;
@@ -53,9 +54,9 @@ impl Document {
                 Ok(Self { file: file.to_owned(), text, value, places })
             }
             Err(error) => {
-                let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+                let at = error.location().map_or((1, 1), |at| (at.line(), at.column()));
                 let message = plain(&error.without_snippet().to_string());
-                Err(Box::new(Located::error(file, line, column, message).with_line(&text)))
+                Err(Box::new(Located::error(Rule::DocumentUnreadable, file, at, message).with_line(&text)))
             }
         }
     }
@@ -89,6 +90,13 @@ fn plain(message: &str) -> String {
     if let Some(name) = first.strip_prefix("duplicate mapping key: ") {
         let name = name.split(", set ").next().unwrap_or(name);
         return format!("`{name}` is given twice");
+    }
+    if first.starts_with("multiple YAML documents") {
+        return "a second document begins here, and a file has one: take `---` away, or move what follows to a file of its own"
+            .to_owned();
+    }
+    if first.strip_prefix("invalid ").is_some_and(|kind| !kind.contains(' ')) {
+        return "the value is not what its tag (`!!`) says: leave the tag out".to_owned();
     }
     match first.rfind(" at line ") {
         Some(end) => first[..end].to_owned(),

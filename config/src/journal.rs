@@ -76,6 +76,7 @@ pub struct KafkaSpec {
     /// What the names of all topics begin with. Nodes with the same prefix are one bus.
     #[serde(default = "prefix")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,100}$"))]
+    #[schemars(extend("patternErrorMessage" = "letters, digits, `.`, `_` and `-`, at most 100"))]
     pub prefix: String,
     /// On how many brokers each topic lies.
     #[serde(default = "replication")]

@@ -19,6 +19,7 @@ pub struct LedgerSpec {
     /// The log's name in checkpoints and receipts, of its own for each node: `bus.example.az/node-1`. For nodes that share a
     /// configuration, `{hostname}` in it is the name of the machine: `bus.example.az/{hostname}`.
     #[schemars(length(min = 1, max = 200), regex(pattern = r"^([A-Za-z0-9._/-]|\{hostname\})+$"))]
+    #[schemars(extend("patternErrorMessage" = "letters, digits, `.`, `_`, `/`, `-` and `{hostname}`"))]
     pub origin: String,
     /// The Ed25519 key that signs checkpoints. Left out, one is made in the directory at the first start.
     pub key: Option<KeySource>,

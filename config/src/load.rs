@@ -9,8 +9,10 @@ mod grants;
 mod identity;
 mod journal;
 mod ledger;
+mod meanings;
 mod registry;
 mod rows;
+mod rules;
 mod systems;
 mod tests;
 mod tls;
@@ -20,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
+use rabita_model::Rule;
 use rabita_schemas::{Checker, Library, SchemaProblem};
 use rabita_sdk::{Finding, Kinds};
 use serde::de::DeserializeOwned;
@@ -177,6 +180,11 @@ impl Loader<'_> {
 
     fn read_by<T: DeserializeOwned>(&mut self, file: &Path, checker: &Checker) -> Option<Read<T>> {
         let document = self.document(file)?;
+        if document.value.is_null() {
+            self.find(&document, Finding::new("", "the document is empty").breaks(Rule::DocumentUnreadable));
+            self.lose(&document);
+            return None;
+        }
         let holds = self.hold_by(&document, "", &document.value, checker);
         self.meaning(document, holds)
     }
@@ -249,29 +257,33 @@ impl Loader<'_> {
             let value = part.pointer(&fault.pointer).and_then(Value::as_str);
             let pointer = format!("{prefix}{}", fault.pointer);
             let mut finding = match value {
-                Some(_) if fault.keyword == "type" && is_secret(&pointer) => Finding::new(pointer, IN_THE_OPEN),
-                _ => Finding::new(pointer, fault.message),
+                Some(_) if fault.keyword == "type" && is_secret(&pointer) => {
+                    Finding::new(pointer, IN_THE_OPEN).breaks(Rule::SecretInTheOpen)
+                }
+                _ => Finding::new(pointer, fault.message).breaks(rules::of_keyword(fault.keyword)),
             };
             finding.at_name = fault.at_name;
             let word = fault.unknown.as_deref().or(value).filter(|_| !fault.candidates.is_empty());
-            finding.instead = word
-                .and_then(|word| rabita_sdk::finding::likely(word, fault.candidates.iter().map(String::as_str)))
-                .map(str::to_owned);
+            let finding = match word {
+                Some(word) if fault.unknown.is_some() => finding.among(word, fault.candidates.iter().map(String::as_str)),
+                Some(word) => finding.likely(word, fault.candidates.iter().map(String::as_str)),
+                None => finding,
+            };
             self.find(document, finding);
         }
         is_good
     }
 
     fn find(&mut self, document: &Document, finding: Finding) {
-        let (line, column) = document.locate(&finding.pointer, finding.at_name);
+        let at = document.locate(&finding.pointer, finding.at_name);
         let severity = if finding.is_warning { Severity::Warning } else { Severity::Error };
-        let located =
-            Located { severity, instead: finding.instead, ..Located::error(&document.file, line, column, finding.message) };
+        let rule = finding.rule.unwrap_or_else(|| rules::of_place(&document.file, &finding.pointer));
+        let located = Located { severity, instead: finding.instead, ..Located::error(rule, &document.file, at, finding.message) };
         self.report.findings.push(located.with_line(&document.text));
     }
 
     fn error_in(&mut self, file: &Path, message: impl Into<String>) {
-        self.report.findings.push(Located::error(file, 1, 1, message));
+        self.report.findings.push(Located::error(Rule::FileUnreadable, file, (1, 1), message));
     }
 }
 

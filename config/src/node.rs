@@ -59,7 +59,8 @@ pub struct Node {
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// `address:port`; port 0 takes a free one.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]{1,5}$"))]
+    #[schemars(extend("patternErrorMessage" = "an address and a port, as 127.0.0.1:8443 or [::]:8443; a name is no address"))]
     pub address: SocketAddr,
     /// Certificates. A listener without TLS takes no client certificate, so it knows no caller.
     pub tls: Tls,
@@ -109,7 +110,8 @@ pub enum TlsVersion {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]{1,5}$"))]
+    #[schemars(extend("patternErrorMessage" = "an address and a port, as 127.0.0.1:8443 or [::]:8443; a name is no address"))]
     pub address: SocketAddr,
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use rabita_model::Rule;
+use serde::{Serialize, Serializer};
 
 /// Everything that was found, in the order of files and lines.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -15,6 +16,9 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Located {
     pub severity: Severity,
+    /// The rule that is broken; `rabita explain` has its page.
+    #[serde(serialize_with = "word")]
+    pub rule: Rule,
     /// Relative to the configuration directory.
     pub file: PathBuf,
     /// From 1.
@@ -40,9 +44,10 @@ pub enum Severity {
 
 impl Located {
     /// An error at a place.
-    pub fn error(file: &Path, line: u64, column: u64, message: impl Into<String>) -> Self {
+    pub fn error(rule: Rule, file: &Path, (line, column): (u64, u64), message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            rule,
             file: file.to_owned(),
             line,
             column,
@@ -59,6 +64,10 @@ impl Located {
         self.source = text.lines().nth(at).map(without_secrets);
         self
     }
+}
+
+fn word<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(rule.as_str())
 }
 
 /// The members whose text is a secret, wherever they stand.
@@ -94,7 +103,8 @@ impl fmt::Display for Located {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{}:{}:{}: {severity}: {}", self.file.display(), self.line, self.column, self.message)?;
+        let rule = self.rule.as_str();
+        write!(f, "{}:{}:{}: {severity}[{rule}]: {}", self.file.display(), self.line, self.column, self.message)?;
         if let Some(instead) = &self.instead {
             write!(f, "; did you mean `{instead}`?")?;
         }

@@ -42,6 +42,7 @@ pub struct System {
 pub struct CertificateMatch {
     /// The SHA-256 of the whole certificate in hexadecimal digits, with or without colons: exactly this certificate.
     #[schemars(regex(pattern = r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$"))]
+    #[schemars(extend("patternErrorMessage" = "a SHA-256 as 64 hexadecimal digits, with or without colons"))]
     pub sha256: Option<String>,
     /// A DNS name among its subject alternative names.
     pub dns: Option<String>,

@@ -1,8 +1,8 @@
 //! Judges configuration, and tells a person who can see the file what is wrong with it. Unlike a record's faults these
 //! may show values, since configuration holds no personal data; what looks like a secret is never shown.
 
-use jsonschema::error::ValidationErrorKind as Kind;
-use jsonschema::{ValidationError, Validator};
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
 use crate::document::{escape, known_members};
@@ -90,9 +90,19 @@ impl Checker {
                 let values = allowed_values(leaf).iter().map(as_configured).collect();
                 vec![fault(told_of_value(whole, pointer, leaf), values)]
             }
+            Kind::Pattern { .. } if self.form(leaf).is_some() => {
+                let form = self.form(leaf).unwrap_or_default();
+                vec![fault(told(whole, pointer, leaf, &format!("must be {form}")), Vec::new())]
+            }
             Kind::PropertyNames { error } => vec![bad_name(pointer, error, fault(String::new(), Vec::new()))],
             _ => vec![fault(told_of_value(whole, pointer, leaf), Vec::new())],
         }
+    }
+
+    /// What a pattern asks for, in words, where the schema has them: `patternErrorMessage`, which editors show too.
+    fn form(&self, leaf: &Leaf<'_>) -> Option<&str> {
+        let (schema, _) = leaf.error.schema_path().as_str().rsplit_once('/')?;
+        self.document.pointer(schema)?.get("patternErrorMessage")?.as_str()
     }
 
     /// The names that are known where a name was not.
@@ -111,12 +121,14 @@ impl Checker {
 }
 
 fn unknown_name(pointer: &str, name: &str, candidates: &[String]) -> DetailedFault {
+    // One of several alternatives has it, and another one the member beside it.
+    let is_known = candidates.iter().any(|known| known == name);
     DetailedFault {
         pointer: format!("{pointer}/{}", escape(name)),
         keyword: "additionalProperties",
-        message: format!("`{name}` is not known here"),
-        unknown: Some(name.to_owned()),
-        candidates: candidates.to_vec(),
+        message: format!("`{name}` {}", if is_known { "does not go with what stands beside it" } else { "is not known here" }),
+        unknown: Some(name.to_owned()).filter(|_| !is_known),
+        candidates: if is_known { Vec::new() } else { candidates.to_vec() },
         at_name: true,
     }
 }
@@ -129,6 +141,15 @@ fn bad_name(pointer: &str, error: &ValidationError<'_>, fault: DetailedFault) ->
 
 /// What is wrong with a value, with the value where it can be shown.
 fn told_of_value(whole: &Value, pointer: &str, leaf: &Leaf<'_>) -> String {
+    let told = told(whole, pointer, leaf, &sentence(leaf));
+    let wants_text = matches!(leaf.error.kind(), Kind::Type { kind: TypeKind::Single(JsonType::String) });
+    match &**leaf.error.instance() {
+        Value::Number(_) | Value::Bool(_) if wants_text && leaf.alternatives.is_empty() => format!("{told}: put it in quotes"),
+        _ => told,
+    }
+}
+
+fn told(whole: &Value, pointer: &str, leaf: &Leaf<'_>, sentence: &str) -> String {
     let quoted = |name: &str| format!("`{}`", name.replace("~1", "/").replace("~0", "~"));
     let (outer, name) = pointer.rsplit_once('/').unwrap_or_default();
     let list = outer.rsplit('/').next().filter(|list| !list.is_empty());
@@ -138,7 +159,7 @@ fn told_of_value(whole: &Value, pointer: &str, leaf: &Leaf<'_>) -> String {
         (name, _) => quoted(name),
     };
     let shown = shown(pointer, leaf.error.instance()).map(|value| format!(", not {value}")).unwrap_or_default();
-    format!("{subject} {}{shown}", sentence(leaf))
+    format!("{subject} {sentence}{shown}")
 }
 
 /// A value as it can be shown, if it can.
@@ -156,6 +177,7 @@ fn shown(pointer: &str, value: &Value) -> Option<String> {
         Value::String(_) => None,
         Value::Array(items) if items.is_empty() => Some("an empty list".to_owned()),
         Value::Array(_) => Some("a list".to_owned()),
+        Value::Object(members) if members.is_empty() => Some("an empty map".to_owned()),
         Value::Object(_) => Some("a map".to_owned()),
     }
 }
@@ -270,6 +292,9 @@ mod tests {
         }));
         let faults = checker.expect("the schema is right").faults(&json!({ "list": ["a", 1], "statuses": { "404": 1 } }));
         let told: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
-        assert_eq!(told, ["an item of `list` must be a string, not 1", "`404` must be a string, not 1"]);
+        assert_eq!(
+            told,
+            ["an item of `list` must be a string, not 1: put it in quotes", "`404` must be a string, not 1: put it in quotes"]
+        );
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rabita_model::{FieldName, Operation};
+use rabita_model::{FieldName, Operation, Rule};
 use rabita_schemas::{Library, RecordSchema, SelectedFields};
 use rabita_sdk::finding::token;
 use rabita_sdk::manifest::{ActionSpec, Confirm, Entity, Manifest};
@@ -157,11 +157,11 @@ fn events(entity: &Entity) -> impl Iterator<Item = Finding> {
     let is_changed = entity.changes.is_some() || Operation::ALL.into_iter().any(|own| own.is_change() && entity.offers(own));
     let silent = (entity.operations.subscribe.is_some() && !is_changed).then(|| {
         let message = "there will be no events: no operation changes a record, and `changes` does not look for changes of others";
-        Finding::warning("/operations/subscribe", message)
+        Finding::warning("/operations/subscribe", message).breaks(Rule::WithoutEffect)
     });
     let unheard = (entity.changes.is_some() && entity.operations.subscribe.is_none()).then(|| {
         let message = "nobody can learn of these changes: `subscribe` is not among the operations";
-        Finding::warning("/changes", message)
+        Finding::warning("/changes", message).breaks(Rule::WithoutEffect)
     });
     silent.into_iter().chain(unheard)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rabita_model::SystemId;
+use rabita_model::{Rule, SystemId};
 use rabita_sdk::Finding;
 
 use super::registry::LoadedRegistry;
@@ -46,7 +46,10 @@ impl Loader<'_> {
                 let place = format!("/groups/{at}/systems/{of}");
                 self.require_system(&place, system, systems, document);
                 if !seen.insert(system) {
-                    self.find(document, Finding::new(place, format!("`{system}` is in this group already")));
+                    self.find(
+                        document,
+                        Finding::new(place, format!("`{system}` is in this group already")).breaks(Rule::NameTaken),
+                    );
                 }
             }
         }
@@ -76,7 +79,10 @@ impl Loader<'_> {
         let mut seen = BTreeSet::new();
         for (at, word) in words.enumerate() {
             if !seen.insert(word) {
-                self.find(document, Finding::new(format!("{list}/{at}/{member}"), format!("`{word}` is there already")));
+                self.find(
+                    document,
+                    Finding::new(format!("{list}/{at}/{member}"), format!("`{word}` is there already")).breaks(Rule::NameTaken),
+                );
             }
         }
     }
@@ -86,7 +92,7 @@ impl Loader<'_> {
         for (name, document) in names {
             if let Some(first) = seen.get(name) {
                 let message = format!("{what} `{name}` is in {} already", first.file.display());
-                self.find(document, Finding::new(pointer, message));
+                self.find(document, Finding::new(pointer, message).breaks(Rule::NameTaken));
             } else {
                 seen.insert(name, document);
             }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rabita_model::Rule;
+
 use super::Loader;
 use crate::report::{Located, Severity};
 
@@ -106,7 +108,7 @@ impl Loader<'_> {
     }
 
     fn warn(&mut self, file: &Path, message: impl Into<String>) {
-        let warning = Located { severity: Severity::Warning, ..Located::error(file, 1, 1, message) };
+        let warning = Located { severity: Severity::Warning, ..Located::error(Rule::FileUnused, file, (1, 1), message) };
         self.report.findings.push(warning);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rabita_model::{ActionName, Operation};
+use rabita_model::{ActionName, Operation, Rule};
 use rabita_sdk::Finding;
 use rabita_sdk::manifest::Entity;
 
@@ -63,7 +63,10 @@ impl Loader<'_> {
                     self.check_rows(grant, &place, registry, (spoken, &mut conditions), &file.document);
                 }
                 if grant.until.is_some_and(|until| until < self.today) {
-                    self.find(&file.document, Finding::warning(format!("{place}/until"), "this grant has ended"));
+                    self.find(
+                        &file.document,
+                        Finding::warning(format!("{place}/until"), "this grant has ended").breaks(Rule::WithoutEffect),
+                    );
                 }
             }
         }
@@ -80,7 +83,7 @@ impl Loader<'_> {
             let (other, its_folder) = *first.entry(name).or_insert((document, folder));
             if !std::ptr::eq(other, document) && (folder.is_none() || its_folder.is_none()) {
                 let message = format!("what is granted of `{name}` is in {} already", other.file.display());
-                self.find(document, Finding::new("/registry", message));
+                self.find(document, Finding::new("/registry", message).breaks(Rule::NameTaken));
             }
             let Some(folder) = folder else { continue };
             let owner = spoken.registries.iter().find(|registry| registry.manifest.registry == is.registry);
@@ -139,7 +142,7 @@ impl Loader<'_> {
             let days = hours.days.as_deref().unwrap_or_default();
             for (of, day) in days.iter().enumerate() {
                 if days[..of].contains(day) {
-                    self.find(document, Finding::new(format!("{place}/days/{of}"), "is there already"));
+                    self.find(document, Finding::new(format!("{place}/days/{of}"), "is there already").breaks(Rule::NameTaken));
                 }
             }
         }
@@ -187,7 +190,7 @@ impl Loader<'_> {
             if !entity.offers(*operation) {
                 let message =
                     format!("the manifest of `{}` does not offer {operation} for `{}`", registry.manifest.registry, grant.entity);
-                self.find(document, Finding::warning(format!("{place}/operations/{at}"), message));
+                self.find(document, Finding::warning(format!("{place}/operations/{at}"), message).breaks(Rule::WithoutEffect));
             }
         }
         self.check_actions(grant, place, entity, document);

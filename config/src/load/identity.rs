@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rabita_keys::SigningKey;
+use rabita_model::Rule;
 use rabita_sdk::{Finding, SecretRef};
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ impl Loader<'_> {
                     if let Err(message) =
                         read.and_then(|text| key_set(&text).map_err(|fault| format!("{}: {fault}", file.display())))
                     {
-                        self.find(&node.document, Finding::new(format!("{place}/file"), message));
+                        self.find(&node.document, Finding::new(format!("{place}/file"), message).breaks(Rule::CertificateWrong));
                     }
                 }
                 JwksSource::Url { url, authorities, keep_s } => {
@@ -48,7 +49,10 @@ impl Loader<'_> {
             let place = format!("/signing/keys/{at}");
             let (KeySource::File { id, .. } | KeySource::Pkcs11 { id, .. }) = key;
             if !seen.insert(id) {
-                self.find(&node.document, Finding::new(format!("{place}/id"), format!("`{id}` is there already")));
+                self.find(
+                    &node.document,
+                    Finding::new(format!("{place}/id"), format!("`{id}` is there already")).breaks(Rule::NameTaken),
+                );
             }
             self.signing_key(node, &place, key);
         }
@@ -61,18 +65,26 @@ impl Loader<'_> {
                 let read = self.counted(file, true);
                 match read.and_then(|pem| SigningKey::from_pem(id, &pem).map_err(|error| error.to_string())) {
                     Ok(key) => return Some(key),
-                    Err(message) => self.find(&node.document, Finding::new(format!("{place}/file"), message)),
+                    Err(message) => {
+                        self.find(&node.document, Finding::new(format!("{place}/file"), message).breaks(Rule::CertificateWrong));
+                    }
                 }
             }
             KeySource::Pkcs11 { pkcs11, .. } => {
                 if !self.directory.join(&pkcs11.module).is_file() {
                     let message = format!("the module {} is not there", pkcs11.module.display());
-                    self.find(&node.document, Finding::new(format!("{place}/pkcs11/module"), message));
+                    self.find(
+                        &node.document,
+                        Finding::new(format!("{place}/pkcs11/module"), message).breaks(Rule::FileUnreadable),
+                    );
                 }
                 if let SecretRef::File(pin) = &pkcs11.pin
                     && let Err(message) = self.counted(&pin.file, true)
                 {
-                    self.find(&node.document, Finding::new(format!("{place}/pkcs11/pin/file"), message));
+                    self.find(
+                        &node.document,
+                        Finding::new(format!("{place}/pkcs11/pin/file"), message).breaks(Rule::FileUnreadable),
+                    );
                 }
             }
         }

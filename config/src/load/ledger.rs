@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rabita_keys::Algorithm;
+use rabita_model::Rule;
 use rabita_sdk::Finding;
 
 use super::{Loader, Read};
@@ -44,7 +45,9 @@ impl Loader<'_> {
             let place = format!("/ledger/witnesses/{at}");
             match witness_name(witness) {
                 Err(message) => self.find(document, Finding::new(place, message)),
-                Ok(_) if !seen.insert(witness) => self.find(document, Finding::new(place, "is there already")),
+                Ok(_) if !seen.insert(witness) => {
+                    self.find(document, Finding::new(place, "is there already").breaks(Rule::NameTaken))
+                }
                 Ok(name) if name == ledger.origin => {
                     self.find(document, Finding::new(place, "a ledger is no witness of itself"));
                 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rabita_model::FieldName;
+use rabita_model::{FieldName, Rule};
 use rabita_schemas::field::JsonType;
 use rabita_schemas::{Library, RecordSchema};
 use rabita_sdk::codes::CodeListSpec;
@@ -85,7 +85,7 @@ impl Loader<'_> {
         };
         let kind = kind?;
         kind.check(&plan.spec).into_iter().for_each(|finding| self.find(document, finding));
-        self.check_secrets(document);
+        self.check_files(document);
         Some(Registry { manifest: manifest.clone(), kind, plan, schemas: schemas?, actions: actions? })
     }
 
@@ -110,7 +110,7 @@ impl Loader<'_> {
                 None => {
                     let message =
                         format!("`from` is missing: it says where the records are, in the words of kind `{}`", kind.name());
-                    self.find(document, Finding::at_name(&place, message));
+                    self.find(document, Finding::at_name(&place, message).breaks(Rule::KeyMissing));
                     holds = false;
                 }
             }
@@ -146,6 +146,7 @@ impl Loader<'_> {
                 continue;
             };
             self.check_fields(document, &place, &entity.fields, &schema);
+            self.check_meanings(document, manifest, &entity.fields, &schema);
             self.check_subject(document, &place, entity, &schema);
             if let Some(schemas) = &mut schemas {
                 schemas.push((schema_name, schema));
@@ -214,7 +215,8 @@ impl Loader<'_> {
                 let mut finding = Finding::at_name(
                     format!("{place}/fields/{}", token(name.as_str())),
                     format!("the schema has no field `{name}`"),
-                );
+                )
+                .breaks(Rule::NameUnknown);
                 finding.instead = likely(name.as_str(), leaves.iter().map(FieldName::as_str)).map(str::to_owned);
                 self.find(document, finding);
             }
@@ -241,26 +243,35 @@ impl Loader<'_> {
         }
     }
 
-    /// A secret's file is there. Whether a variable is set is known only where the bus runs.
-    fn check_secrets(&mut self, document: &Document) {
+    /// Secrets and certificates in files are there. Whether a variable is set is known only where the bus runs.
+    fn check_files(&mut self, document: &Document) {
         let mut missing = Vec::new();
-        secret_files(&document.value["connector"], "/connector", &mut |pointer, file| {
+        named_files(&document.value["connector"], "/connector", &mut |pointer, file| {
             if !self.directory.join(file).is_file() {
-                missing.push(Finding::new(format!("{pointer}/file"), format!("the file {file} is not there")));
+                let missed = Finding::new(pointer, format!("the file {file} is not there"));
+                missing.push(missed.breaks(Rule::FileUnreadable));
             }
         });
         missing.into_iter().for_each(|finding| self.find(document, finding));
     }
 }
 
-fn secret_files(value: &Value, pointer: &str, found: &mut impl FnMut(&str, &str)) {
+/// The files that a connector's settings name: secrets by `{ file: PATH }`, certificates and keys as `ca_file` and the like.
+fn named_files(value: &Value, pointer: &str, found: &mut impl FnMut(String, &str)) {
     match value {
-        Value::Object(members) => match (members.len(), members.get("file")) {
-            (1, Some(Value::String(file))) => found(pointer, file),
-            _ => members.iter().for_each(|(name, value)| secret_files(value, &format!("{pointer}/{}", token(name)), found)),
-        },
+        Value::Object(members) => {
+            for (name, value) in members {
+                let place = format!("{pointer}/{}", token(name));
+                match value {
+                    Value::String(file) if name.ends_with("_file") || (name == "file" && members.len() == 1) => {
+                        found(place, file)
+                    }
+                    _ => named_files(value, &place, found),
+                }
+            }
+        }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, item)| secret_files(item, &format!("{pointer}/{at}"), found));
+            items.iter().enumerate().for_each(|(at, item)| named_files(item, &format!("{pointer}/{at}"), found));
         }
         _ => {}
     }

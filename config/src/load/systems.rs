@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rabita_keys::VerifyingKey;
+use rabita_model::Rule;
 use rabita_sdk::Finding;
 
 use super::{Loader, Read};
@@ -41,7 +42,7 @@ impl Loader<'_> {
             let identity = format!("{:?}{dns:?}{uri:?}{common_name:?}", certificate.fingerprint());
             if let Some(other) = known.insert(identity, system.is.system.to_string()) {
                 let message = format!("the same certificate is that of `{other}` already");
-                self.find(&system.document, Finding::new(pointer, message));
+                self.find(&system.document, Finding::new(pointer, message).breaks(Rule::NameTaken));
             }
         }
     }
@@ -55,7 +56,7 @@ impl Loader<'_> {
             }
             if let Some(other) = known.insert(token.clone(), system.is.system.to_string()) {
                 let message = format!("the same token is that of `{other}` already");
-                self.find(&system.document, Finding::new(pointer, message));
+                self.find(&system.document, Finding::new(pointer, message).breaks(Rule::NameTaken));
             }
         }
     }
@@ -64,12 +65,15 @@ impl Loader<'_> {
         let mut seen = BTreeSet::new();
         for (at, key) in system.is.keys.iter().enumerate() {
             if !seen.insert(&key.id) {
-                self.find(&system.document, Finding::new(format!("/keys/{at}/id"), format!("`{}` is there already", key.id)));
+                self.find(
+                    &system.document,
+                    Finding::new(format!("/keys/{at}/id"), format!("`{}` is there already", key.id)).breaks(Rule::NameTaken),
+                );
             }
             let read = self.counted(&key.file, false);
             let read = read.and_then(|pem| VerifyingKey::from_pem(&key.id, &pem).map_err(|error| error.to_string()));
             if let Err(message) = read {
-                self.find(&system.document, Finding::new(format!("/keys/{at}/file"), message));
+                self.find(&system.document, Finding::new(format!("/keys/{at}/file"), message).breaks(Rule::CertificateWrong));
             }
         }
     }

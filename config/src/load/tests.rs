@@ -1,8 +1,8 @@
 //! The tests of a manifest: each asks one thing of one entity, and expects one thing.
 
-use rabita_model::{ActionName, Code};
+use rabita_model::{ActionName, Code, FieldName};
 use rabita_sdk::Finding;
-use rabita_sdk::manifest::{ChangeWord, Manifest, TestChange};
+use rabita_sdk::manifest::{ChangeWord, Manifest, Test, TestChange};
 
 use super::Loader;
 use super::registry::entities;
@@ -36,6 +36,7 @@ impl Loader<'_> {
             if let Some(change) = &test.change {
                 self.check_change(document, &format!("{place}/change"), manifest, test.entity.as_deref(), change);
             }
+            self.check_asked(document, &place, manifest, test);
             if test.read.is_some() == test.search.is_some() && test.change.is_none() {
                 self.find(document, Finding::new(&place, "a test asks one thing: `read` or `search`"));
             }
@@ -52,6 +53,19 @@ impl Loader<'_> {
             {
                 let known = Code::ALL.iter().map(|code| code.as_str());
                 self.find(document, Finding::unknown(format!("{place}/expect_error"), "code", code, known));
+            }
+        }
+    }
+
+    /// The fields that are asked for are there.
+    fn check_asked(&mut self, document: &Document, place: &str, manifest: &Manifest, test: &Test) {
+        let named =
+            |(version, name, _): &(_, &str, _)| test.entity.as_ref().is_none_or(|own| *own == format!("{version}/{name}"));
+        let (Some(fields), Some((_, _, entity))) = (&test.fields, entities(manifest).find(named)) else { return };
+        for (at, field) in fields.iter().enumerate() {
+            if !entity.fields.keys().any(|own| own.covers(field) || field.covers(own)) {
+                let known = entity.fields.keys().map(FieldName::as_str);
+                self.find(document, Finding::unknown(format!("{place}/fields/{at}"), "field", field.as_str(), known));
             }
         }
     }

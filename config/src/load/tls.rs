@@ -6,8 +6,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rabita_model::Rule;
 use rabita_sdk::Finding;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
@@ -23,7 +24,7 @@ impl Loader<'_> {
             let place = format!("/listeners/{at}");
             if listener.address.port() != 0 && !addresses.insert(listener.address) {
                 let message = format!("{} is the address of another listener", listener.address);
-                self.find(&node.document, Finding::new(format!("{place}/address"), message));
+                self.find(&node.document, Finding::new(format!("{place}/address"), message).breaks(Rule::NameTaken));
             }
             let tls = &listener.tls;
             let own = self.pem(node, &format!("{place}/tls/certificate"), &tls.certificate, "certificate", certificates);
@@ -31,23 +32,26 @@ impl Loader<'_> {
                 self.pem(node, &format!("{place}/tls/client_authorities"), &tls.client_authorities, "certificate", certificates);
             self.private_key(node, &format!("{place}/tls/key"), &tls.key);
             if let Some(message) = own.first().and_then(|own| ending(own, &tls.certificate, self.today)) {
-                self.find(&node.document, Finding::warning(format!("{place}/tls/certificate"), message));
+                self.find(
+                    &node.document,
+                    Finding::warning(format!("{place}/tls/certificate"), message).breaks(Rule::CertificateWrong),
+                );
             }
             if let Some(revocations) = &tls.revocations {
                 let place = format!("{place}/tls/revocations");
                 let lists = self.pem(node, &place, revocations, "revocation list", |pem| {
                     let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
-                    Ok(lists.map_err(|error| error.to_string())?.into_iter().map(|list| list.to_vec()).collect())
+                    Ok(lists.map_err(|error| pem_fault(&error))?.into_iter().map(|list| list.to_vec()).collect())
                 });
                 for message in revocation_faults(&lists, &authorities, revocations, self.today) {
-                    self.find(&node.document, Finding::warning(&place, message));
+                    self.find(&node.document, Finding::warning(&place, message).breaks(Rule::CertificateWrong));
                 }
             }
         }
     }
 
     fn private_key(&mut self, node: &Read<Node>, pointer: &str, file: &Path) {
-        let read = |pem: &[u8]| PrivateKeyDer::from_pem_slice(pem).map(|_| vec![Vec::new()]).map_err(|error| error.to_string());
+        let read = |pem: &[u8]| PrivateKeyDer::from_pem_slice(pem).map(|_| vec![Vec::new()]).map_err(|error| pem_fault(&error));
         self.pem_of(node, pointer, (file, true), "private key", read);
     }
 
@@ -71,15 +75,17 @@ impl Loader<'_> {
         what: &str,
         read: impl Fn(&[u8]) -> Result<Vec<Vec<u8>>, String>,
     ) -> Vec<Vec<u8>> {
-        let message = match self.counted(file, is_secret) {
-            Err(message) => message,
+        let (rule, message) = match self.counted(file, is_secret) {
+            Err(message) => (Rule::FileUnreadable, message),
             Ok(pem) => match read(&pem) {
-                Ok(found) if found.is_empty() => format!("{} holds no {what} in PEM form", file.display()),
+                Ok(found) if found.is_empty() => {
+                    (Rule::CertificateWrong, format!("{} holds no {what} in PEM form", file.display()))
+                }
                 Ok(found) => return found,
-                Err(error) => format!("{} holds no {what} in PEM form: {error}", file.display()),
+                Err(error) => (Rule::CertificateWrong, format!("{} holds no {what} in PEM form: {error}", file.display())),
             },
         };
-        self.find(&node.document, Finding::new(pointer, message));
+        self.find(&node.document, Finding::new(pointer, message).breaks(rule));
         Vec::new()
     }
 }
@@ -128,5 +134,16 @@ fn day(seconds: i64) -> Option<Date> {
 
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    Ok(all.map_err(|error| error.to_string())?.into_iter().map(|one| one.to_vec()).collect())
+    Ok(all.map_err(|error| pem_fault(&error))?.into_iter().map(|one| one.to_vec()).collect())
+}
+
+/// Why a text is not in PEM form (RFC 7468), in words.
+fn pem_fault(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "it is cut off: a `-----END ...-----` is missing".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "a line that begins with `-----BEGIN` does not end with `-----`".to_owned(),
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64".to_owned(),
+        pem::Error::NoItemsFound => "it holds something else".to_owned(),
+        other => other.to_string(),
+    }
 }

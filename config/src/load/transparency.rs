@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rabita_model::Rule;
 use rabita_sdk::Finding;
 
 use super::{Loader, Read};
@@ -22,7 +23,11 @@ impl Loader<'_> {
             let place = format!("/subjects/{at}");
             self.require_system(&format!("{place}/system"), &view.system, systems, document);
             if !seen.insert(&view.system) {
-                self.find(document, Finding::new(format!("{place}/system"), format!("`{}` is there already", view.system)));
+                self.find(
+                    document,
+                    Finding::new(format!("{place}/system"), format!("`{}` is there already", view.system))
+                        .breaks(Rule::NameTaken),
+                );
             }
             let Some(agencies) = agencies else { continue };
             let known: Vec<&str> = agencies.is.purposes.iter().map(|purpose| purpose.id.as_str()).collect();
@@ -38,7 +43,7 @@ impl Loader<'_> {
             let place = format!("/agencies/{at}");
             self.require_system(&format!("{place}/system"), &view.system, systems, document);
             if !seen.insert((&view.system, &view.agency)) {
-                self.find(document, Finding::new(place.clone(), "is there already"));
+                self.find(document, Finding::new(place.clone(), "is there already").breaks(Rule::NameTaken));
             }
             if let Some(agencies) = agencies {
                 let known: Vec<&str> = agencies.is.agencies.iter().map(|agency| agency.id.as_str()).collect();

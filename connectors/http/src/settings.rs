@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
+use rabita_sdk::Rule;
 use rabita_sdk::finding::token;
 use rabita_sdk::{Finding, SecretRef, TextOrSecret};
 use schemars::JsonSchema;
@@ -200,10 +201,13 @@ impl Settings {
             findings.push(Finding::new(at("server_name"), "this is no host name"));
         }
         if self.tls.dangerously_accept_any_certificate {
-            findings.push(Finding::warning(
-                at("dangerously_accept_any_certificate"),
-                "anyone on the way to the registry can read and change everything; give its authority as `ca_file` instead",
-            ));
+            findings.push(
+                Finding::warning(
+                    at("dangerously_accept_any_certificate"),
+                    "anyone on the way to the registry can read and change everything; give its authority as `ca_file` instead",
+                )
+                .breaks(Rule::GuardWeakened),
+            );
         }
     }
 

@@ -3,6 +3,8 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use rabita_http::Outgoing;
+use rabita_model::Rule;
+
 use rabita_sdk::finding::token;
 use rabita_sdk::{Act, ActSpec, Acted, Applied, Call, Failure, Finding, Legacy, Row, Source};
 use serde_json::Value;
@@ -56,7 +58,7 @@ impl ActionPlan {
                 if !named.contains(&format!("{{{source}}}")) {
                     let message =
                         format!("`{{{source}}}` stands neither in `path` nor in `template`, so this value would be lost");
-                    faults.found.push(Finding::new(pointer, message));
+                    faults.found.push(Finding::new(pointer, message).breaks(Rule::ValueLost));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Something wrong with a configuration, at a place in a document.
 
+pub use rabita_model::Rule;
 pub use rabita_model::likely::likely;
 
 /// A finding of `rabita check`. The place becomes file, line and column where the document is at hand.
@@ -13,6 +14,8 @@ pub struct Finding {
     pub message: String,
     /// The word that was likely meant.
     pub instead: Option<String>,
+    /// The rule that is broken, where it is another than that of the place.
+    pub rule: Option<Rule>,
     /// A warning does not make the configuration bad.
     pub is_warning: bool,
 }
@@ -20,7 +23,7 @@ pub struct Finding {
 impl Finding {
     /// An error at a value.
     pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), at_name: false, message: message.into(), instead: None, is_warning: false }
+        Self { pointer: pointer.into(), at_name: false, message: message.into(), instead: None, rule: None, is_warning: false }
     }
 
     /// An error at the name of a member.
@@ -40,24 +43,42 @@ impl Finding {
         word: &str,
         candidates: impl IntoIterator<Item = &'a str>,
     ) -> Self {
+        // What, and within what: "source in `from`".
+        let message = match what.split_once(" in ") {
+            Some((what, within)) if within.ends_with('`') => format!("there is no {what} `{word}` in {within}"),
+            _ => format!("there is no {what} `{word}`"),
+        };
+        Self::new(pointer, message).breaks(Rule::NameUnknown).among(word, candidates)
+    }
+
+    /// The finding about a word with the candidate that was likely meant.
+    #[must_use]
+    pub fn likely<'a>(mut self, word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
+        self.instead = likely(word, candidates).map(str::to_owned);
+        self
+    }
+
+    /// The finding about a word with the candidate that was likely meant, or with all where none was and they are few.
+    #[must_use]
+    pub fn among<'a>(self, word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         let mut known: Vec<&str> = Vec::new();
         for candidate in candidates {
             if !known.contains(&candidate) {
                 known.push(candidate);
             }
         }
-        let candidates = known;
-        // What, and within what: "source in `from`".
-        let message = match what.split_once(" in ") {
-            Some((what, within)) if within.ends_with('`') => format!("there is no {what} `{word}` in {within}"),
-            _ => format!("there is no {what} `{word}`"),
-        };
-        let mut finding = Self::new(pointer, message);
-        finding.instead = likely(word, candidates.iter().copied()).map(str::to_owned);
-        if finding.instead.is_none() && !candidates.is_empty() && candidates.len() <= LISTED {
-            finding.message = format!("{}; there is {}", finding.message, candidates.join(", "));
+        let mut finding = self.likely(word, known.iter().copied());
+        if finding.instead.is_none() && !known.is_empty() && known.len() <= LISTED {
+            finding.message = format!("{}; there is {}", finding.message, known.join(", "));
         }
         finding
+    }
+
+    /// The finding with the rule that is broken; one that was given before stays, since it is closer to the fault.
+    #[must_use]
+    pub fn breaks(mut self, rule: Rule) -> Self {
+        self.rule.get_or_insert(rule);
+        self
     }
 
     /// The finding with its place moved below another.

@@ -27,7 +27,7 @@ pub mod template;
 
 pub use connector::{Capabilities, Connector, Double, Duplicates, Kind, Kinds, OpenError};
 pub use failure::Failure;
-pub use finding::Finding;
+pub use finding::{Finding, Rule};
 pub use message::{
     Act, ActSpec, Acted, Applied, BinaryStream, Call, Change, ChangeKind, ChangePage, Changes, Condition, Detected, EntitySpec,
     FeedSpec, FilterSpec, GroupSpec, Ignore, OpenBinary, Page, Read, RegistrySpec, Search, TableSpec, Wanted,

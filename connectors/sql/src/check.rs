@@ -1,6 +1,6 @@
 //! What can be wrong with a registry beyond what the schemas say, found without the database.
 
-use rabita_model::Operation;
+use rabita_model::{Operation, Rule};
 use rabita_sdk::{ActSpec, EntitySpec, Finding, RegistrySpec, Source, TextOrSecret};
 
 use crate::action::{Action, Answers, parameter};
@@ -57,13 +57,17 @@ fn check_settings(settings: &Settings, spec: &RegistrySpec, findings: &mut Vec<F
                 ));
             }
             if has_password(url) {
-                findings.push(Finding::new("/connector/url", "a password stands in the manifest: use `password: { env: NAME }`"));
+                findings.push(
+                    Finding::new("/connector/url", "a password stands in the manifest: use `password: { env: NAME }`")
+                        .breaks(Rule::SecretInTheOpen),
+                );
             }
             scheme
         }
     };
     if scheme == Some(Scheme::Sqlite) && (settings.tls.mode.is_some() || settings.tls.ca_file.is_some()) {
-        findings.push(Finding::warning("/connector/tls", "an SQLite file has no connection to protect"));
+        findings
+            .push(Finding::warning("/connector/tls", "an SQLite file has no connection to protect").breaks(Rule::WithoutEffect));
     }
     if usize::try_from(settings.idle_connections).unwrap_or(usize::MAX) > spec.concurrency {
         findings.push(Finding::new("/connector/idle_connections", "more than `limits.concurrency`, the most that are ever open"));
@@ -221,7 +225,7 @@ impl Check<'_> {
                 self.findings.push(Finding::new(pointer, message));
             } else if !action.names().any(|name| name == source.as_str()) {
                 let message = format!("`:{source}` does not stand in the action's SQL, so this value would be lost");
-                self.findings.push(Finding::new(pointer, message));
+                self.findings.push(Finding::new(pointer, message).breaks(Rule::ValueLost));
             }
         }
         match &spec.reply {

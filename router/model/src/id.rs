@@ -69,7 +69,7 @@ macro_rules! name {
                 stringify!($type).into()
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": $pattern, "description": $expected })
+                json_schema!({ "type": "string", "pattern": $pattern, "patternErrorMessage": $expected, "description": $expected })
             }
         }
 
@@ -206,7 +206,7 @@ impl JsonSchema for Version {
         "Version".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^v[1-9][0-9]{0,4}$", "description": "`v` and a number, such as `v1`" })
+        json_schema!({ "type": "string", "pattern": "^v[1-9][0-9]{0,4}$", "patternErrorMessage": "`v` and a number, such as `v1`", "description": "`v` and a number, such as `v1`" })
     }
 }
 

@@ -4,7 +4,7 @@
 //! pure: no I/O, no clock, no HTTP. Statuses and headers are the business of `rabita-contract`.
 //!
 //! Start with [`ask`] (what a caller wants), [`update`] (a change on its way) and [`event`](mod@event), then [`refusal`] (how the bus says no) and [`code`] (each way of
-//! saying no, with its page).
+//! saying no, with its page). [`rule`] is what a configuration can break.
 
 pub mod ask;
 pub mod catalogue;
@@ -15,6 +15,7 @@ pub mod id;
 pub mod likely;
 pub mod operation;
 pub mod refusal;
+pub mod rule;
 pub mod subject;
 pub mod update;
 
@@ -28,5 +29,6 @@ pub use id::{
 };
 pub use operation::Operation;
 pub use refusal::Refusal;
+pub use rule::Rule;
 pub use subject::Subject;
 pub use update::{Change, Conclusion, Entry, Outcome, Payload, Progress, State, Trouble, Update};

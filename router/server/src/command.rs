@@ -68,9 +68,9 @@ enum Command {
         #[command(subcommand)]
         command: grants::GrantsCommand,
     },
-    /// Explain an error code, or list all of them.
+    /// Explain what a caller was answered or what `check` found, or list all codes and rules.
     Explain {
-        /// The code, as in a problem's `code`.
+        /// The code, as in a problem's `code`, or the rule, in brackets in what `check` prints.
         code: Option<String>,
     },
     /// Run a small country in a scratch directory, and print commands to try on it.

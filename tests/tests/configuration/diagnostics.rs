@@ -76,7 +76,7 @@ fn a_warning_is_no_failure_unless_it_is_asked_to_be() {
     assert_eq!(check(scratch.path(), &["--strict"]).0, 1);
 }
 
-fn here() -> PathBuf {
+pub(crate) fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configuration")
 }
 
@@ -88,7 +88,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// Certificates for all cases, as the script of the examples makes them.
-fn certificates() -> Scratch {
+pub(crate) fn certificates() -> Scratch {
     let scratch = Scratch::new("certificates");
     copy(&here().join("base"), scratch.path());
     let done = Command::new(workspace().join("config/examples/certificates")).arg(scratch.path()).output();
@@ -111,14 +111,14 @@ fn told_of(case: &Path, certificates: &Path) -> String {
     format!("exit status {status}\n{told}")
 }
 
-fn check(directory: &Path, words: &[&str]) -> (i32, String) {
+pub(crate) fn check(directory: &Path, words: &[&str]) -> (i32, String) {
     let done =
         Command::new(RABITA).arg("check").args(words).arg(".").current_dir(directory).output().expect("the program can be run");
     assert_eq!(String::from_utf8_lossy(&done.stderr), "");
     (done.status.code().expect("it ended by itself"), String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a scratch directory can be written");
     for entry in std::fs::read_dir(from).expect("a directory of the tests").flatten() {
         let (source, target) = (entry.path(), to.join(entry.file_name()));

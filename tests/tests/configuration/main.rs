@@ -2,6 +2,7 @@
 //! by which editors complete. And what the workspace itself is held to: the arrows between its crates.
 
 mod arrows;
+mod corpus;
 mod diagnostics;
 mod editors;
 

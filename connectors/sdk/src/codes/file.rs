@@ -7,6 +7,8 @@ use jiff::civil::Date;
 
 use super::spec::{FileCodes, days};
 use super::table::{CodeRow, CodeTable};
+use rabita_model::Rule;
+
 use crate::codec::{DateFormat, encoding};
 use crate::{Finding, Legacy};
 
@@ -62,8 +64,10 @@ fn text(codes: &FileCodes, directory: &Path) -> Result<String, Finding> {
     let path = directory.join(&codes.file);
     let shown = codes.file.display();
     let size = std::fs::metadata(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Finding::new("/file", format!("there is no file {shown} beside the manifest")),
-        _ => Finding::new("/file", format!("{shown} can't be read: {error}")),
+        std::io::ErrorKind::NotFound => {
+            Finding::new("/file", format!("there is no file {shown} beside the manifest")).breaks(Rule::FileUnreadable)
+        }
+        _ => Finding::new("/file", format!("{shown} can't be read: {error}")).breaks(Rule::FileUnreadable),
     })?;
     if size.len() > MOST_BYTES {
         return Err(Finding::new("/file", format!("{shown} is larger than 64 MiB")));

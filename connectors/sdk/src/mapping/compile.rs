@@ -38,7 +38,7 @@ impl Mapping {
         let fields = compiler.fields(fields, "/fields", true);
         for field in &fields {
             if let Some(why) = cannot_write(&field.rule) {
-                compiler.error(format!("/fields/{}", token(field.name.as_str())), format!("`{}` {why}", field.name));
+                compiler.one_way(format!("/fields/{}", token(field.name.as_str())), format!("`{}` {why}", field.name));
             }
         }
         let writable = [(Operation::Act, (0..fields.len()).collect())].into();
@@ -280,7 +280,7 @@ impl Compiler<'_> {
             let Some(field) = self.known(mapping, entity, name, &place) else { continue };
             match &mapping.fields[field].rule {
                 RuleMap::Plain { codec, .. } if codec.is_invertible() => mapping.key.push(field),
-                RuleMap::Plain { .. } => self.error(place, format!("`{name}` is a key, but its codec has no way back")),
+                RuleMap::Plain { .. } => self.one_way(place, format!("`{name}` is a key, but its codec has no way back")),
                 _ => self.error(place, format!("`{name}` is a key, so it is made of one source by `from` and `codec`")),
             }
         }
@@ -332,7 +332,7 @@ impl Compiler<'_> {
                 for field in covered {
                     let own = &mapping.fields[field];
                     match cannot_write(&own.rule) {
-                        Some(why) => self.error(&place, format!("`{}` {why}", own.name)),
+                        Some(why) => self.one_way(&place, format!("`{}` {why}", own.name)),
                         None => writable.push(field),
                     }
                 }
@@ -353,6 +353,10 @@ impl Compiler<'_> {
     fn unknown(&mut self, entity: &Entity, name: &FieldName, place: &str) {
         let candidates = entity.fields.keys().map(FieldName::as_str);
         self.findings.push(Finding::unknown(place, "field", name.as_str(), candidates));
+    }
+
+    fn one_way(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        self.findings.push(Finding::new(place, message).breaks(rabita_model::Rule::OneWay));
     }
 
     fn error(&mut self, place: impl Into<String>, message: impl Into<String>) {

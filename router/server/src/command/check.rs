@@ -28,7 +28,12 @@ pub(super) fn run(directory: &Path, form: Form, strict: bool) -> Result<ExitCode
             }
             let told = match (report.errors(), report.warnings()) {
                 (0, 0) => format!("{}: nothing is wrong", directory.display()),
-                (errors, warnings) => format!("{}: {errors} error(s), {warnings} warning(s)", directory.display()),
+                (errors, warnings) => {
+                    format!(
+                        "{}: {errors} error(s), {warnings} warning(s); `rabita explain RULE`, with a word in brackets, says more",
+                        directory.display()
+                    )
+                }
             };
             output::say(told);
         }
