@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 #[path = "embedded/directory.rs"]
 mod directory;
+#[path = "embedded/durable.rs"]
+mod durable;
 #[path = "embedded/kill.rs"]
 mod kill;
 #[path = "embedded/retention.rs"]
