@@ -43,10 +43,11 @@ async fn judged(mode: Mode, plant: Option<Plant>, kills: usize, seed: u64) -> Ju
     Judged { weaknesses: trial::weaknesses(&options, &verdict), verdict, evidence }
 }
 
-async fn finds_no_fault(mode: Mode, kills: usize) {
+async fn finds_no_fault(mode: Mode, kills: usize) -> Verdict {
     let Judged { verdict, weaknesses, .. } = judged(mode, None, kills, SEED).await;
     assert!(weaknesses.is_empty(), "{weaknesses:?}\n{verdict}");
     assert!(verdict.faults.is_empty(), "{verdict}");
+    verdict
 }
 
 async fn finds(plant: Plant, kills: usize) {
@@ -64,17 +65,36 @@ async fn finds(plant: Plant, kills: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn loses_no_update_and_applies_none_twice_when_it_is_killed() {
-    finds_no_fault(Mode::Embedded, 12).await;
+    let _ = finds_no_fault(Mode::Embedded, 12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn loses_no_update_and_applies_none_twice_when_the_way_to_the_registry_is_disturbed() {
-    finds_no_fault(Mode::Proxy, 8).await;
+    let _ = finds_no_fault(Mode::Proxy, 8).await;
+}
+
+/// After twelve kills of nodes a broker is killed too, and it is brought back in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn loses_no_update_and_applies_none_twice_when_nodes_over_kafka_and_a_broker_are_killed() {
+    let kills = finds_no_fault(Mode::Kafka, 13).await.figures.kills;
+    for who in ["node 0", "node 1", "broker "] {
+        assert!(kills.keys().any(|killed| killed.starts_with(who)), "{who}was not killed: {kills:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loses_no_update_and_applies_none_twice_when_the_disk_under_the_journal_is_full() {
+    let _ = finds_no_fault(Mode::Disk, 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loses_no_update_and_applies_none_twice_when_the_clock_jumps() {
+    let _ = finds_no_fault(Mode::Clock, 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaves_unrecorded_while_the_disk_under_the_ledger_is_full() {
-    finds_no_fault(Mode::LedgerDisk, 6).await;
+    let _ = finds_no_fault(Mode::LedgerDisk, 6).await;
 }
 
 /// What the command says of a log; nothing where all is as it was written.
