@@ -52,6 +52,17 @@ impl Desk {
         Self { bus: country.start().await, country }
     }
 
+    /// One whose schema has a rule that only the whole record can satisfy: with class A go three points at most.
+    pub(crate) async fn with_a_rule() -> Self {
+        let required = "        required: [number, holder, class]\n";
+        assert!(MANIFEST.contains(required), "the schema of a licence");
+        let rule =
+            "        if: { properties: { class: { const: A } } }\n        then: { properties: { points: { maximum: 3 } } }\n";
+        let manifest = MANIFEST.replace(required, &format!("{required}{rule}"));
+        let country = Self::settle(&[ALL, HOLDERS], "", &manifest).await;
+        Self { bus: country.start().await, country }
+    }
+
     async fn settle(grants: &[&str], node: &str, manifest: &str) -> Country {
         let country = Country::new();
         country.node(node);

@@ -4,6 +4,7 @@ mod licences;
 mod people;
 mod register;
 
+mod asyncapi;
 mod authority;
 mod binary;
 mod catalogue;
@@ -24,3 +25,4 @@ mod transport;
 mod updates;
 mod waiting;
 mod webhooks;
+mod whole;
