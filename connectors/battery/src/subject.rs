@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rabita_sdk::{Kind, RegistrySpec};
+use rabita_sdk::{Kind, RegistrySpec, Secrets};
 
 use crate::Person;
+use crate::world::NoSecrets;
 
 /// A registry of people in one kind of legacy system, reached through that kind's connector.
 ///
@@ -21,6 +22,11 @@ pub trait Subject: Send + Sync + Sized + 'static {
 
     /// The registry as the connector is to see it, made with [`crate::people::registry`].
     fn spec(&self, target: Target) -> RegistrySpec;
+
+    /// The secrets that the registry's description names.
+    fn secrets(&self) -> Box<dyn Secrets> {
+        Box::new(NoSecrets)
+    }
 
     /// Where the legacy system listens; `None` when it has no server but a file.
     fn address(&self) -> Option<SocketAddr>;

@@ -214,7 +214,7 @@ pub async fn open<S: Subject>(subject: &S, target: Target) -> (Arc<dyn Connector
     }
     let errors: Vec<_> = kind.check(&spec).into_iter().filter(|finding| !finding.is_warning).collect();
     assert!(errors.is_empty(), "the kind finds the battery's registry wrong: {errors:?}");
-    let connector = kind.open(spec.clone(), &NoSecrets).await.expect("the connector opens");
+    let connector = kind.open(spec.clone(), &*subject.secrets()).await.expect("the connector opens");
     (connector, spec)
 }
 
@@ -297,11 +297,11 @@ pub async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     (result, began.elapsed())
 }
 
-/// The battery's registries name no secrets.
+/// Of a registry that names no secrets.
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
     fn resolve(&self, _secret: &SecretRef) -> Result<SecretText, String> {
-        Err("the battery has no secrets".to_owned())
+        Err("the registry names no secrets".to_owned())
     }
 }

@@ -7,7 +7,7 @@ use rabita_model::Operation;
 use rabita_sdk::Failure;
 
 use super::says_that_it_does_not_serve;
-use crate::world::{NoSecrets, update, whole, within};
+use crate::world::{update, whole, within};
 use crate::{Fault, Person, Stallable, Subject, Target, World, eventually};
 
 /// A few more than the connector may have under way at once.
@@ -71,7 +71,7 @@ pub async fn leaves_the_registry_idle_after_a_deadline<S: Stallable>() {
     }
     let mut spec = world.subject.spec(Target::System);
     spec.timeout = Duration::from_secs(1);
-    let connector = world.subject.kind().open(spec, &NoSecrets).await.expect("the connector opens");
+    let connector = world.subject.kind().open(spec, &*world.subject.secrets()).await.expect("the connector opens");
     let stall = world.subject.stall().await;
     let outcomes = join_all((0..4).map(async |_| connector.apply(change(), &within(DEADLINE)).await)).await;
     for outcome in outcomes {
