@@ -17,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod observability;
+mod officials;
 mod operators;
 mod paging;
 mod replies;

@@ -7,7 +7,7 @@ use rabita_tests::real::workspace;
 use serde_json::Value;
 
 /// What each crate may use of the workspace, in production. A crate that is not here is told.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("sdk", &["model"]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("sql", &["model", "sdk"]),
     ("rest", &["model", "sdk", "http"]),
     ("soap", &["model", "sdk", "http"]),
+    ("ldap", &["model", "sdk"]),
     ("battery", &["model", "sdk"]),
     // Names no kind: it takes what all of them tell.
     ("draft", &["model", "schemas", "sdk"]),
@@ -32,7 +33,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
         "server",
         &[
             "model", "schemas", "contract", "config", "core", "demo", "draft", "identity", "journal", "keys", "ledger", "sdk",
-            "http", "sql", "rest", "soap",
+            "http", "sql", "rest", "soap", "ldap",
         ],
     ),
     ("fuzz", &["battery", "config", "contract", "core", "identity", "keys", "ledger", "model", "rest", "sdk", "server", "soap"]),
@@ -78,7 +79,7 @@ fn a_crate_uses_only_what_lies_below_it() {
 #[test]
 fn only_the_binary_names_the_kinds_of_connectors() {
     for (name, used) in arrows() {
-        let kinds: Vec<&String> = used.iter().filter(|used| ["sql", "rest", "soap"].contains(&used.as_str())).collect();
+        let kinds: Vec<&String> = used.iter().filter(|used| ["sql", "rest", "soap", "ldap"].contains(&used.as_str())).collect();
         assert!(kinds.is_empty() || ["server", "fuzz"].contains(&name.as_str()), "`{name}` names {kinds:?}");
     }
 }
