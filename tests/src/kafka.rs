@@ -9,7 +9,7 @@ use crate::scratch::Scratch;
 
 /// A running cluster; each broker is a controller too, so of three two must run.
 ///
-/// Its listener without TLS is for anybody; with [`Kafka::start_with_tls`] there is another that wants SASL over TLS.
+/// Its listener without TLS is for anybody; with [`Kafka::start_with_tls`] there are others that want to know who comes.
 #[derive(Debug)]
 pub struct Kafka {
     // Dropped in this order: the brokers write into the directory.
@@ -33,8 +33,8 @@ impl Kafka {
         Self::launch(brokers, &[])
     }
 
-    /// Starts one broker that also listens with TLS, for [`Self::USER`] with [`Self::PASSWORD`], by PLAIN or
-    /// SCRAM-SHA-512.
+    /// Starts one broker that also listens with TLS: for [`Self::USER`] with [`Self::PASSWORD`], by PLAIN or SCRAM-SHA-512;
+    /// and for whoever has a certificate of its [`Self::authority`].
     ///
     /// # Panics
     /// As [`Self::start`].
@@ -43,7 +43,7 @@ impl Kafka {
         Self::launch(1, &["--tls"])
     }
 
-    /// Whom the listener with TLS lets in.
+    /// Whom the listener for names and passwords lets in.
     pub const USER: &'static str = "rabita";
     /// The password of [`Self::USER`].
     pub const PASSWORD: &'static str = "rabita-at-the-desk";
@@ -77,7 +77,7 @@ impl Kafka {
         self.read("servers")
     }
 
-    /// Where it listens with TLS.
+    /// Where it listens with TLS for those with a name and a password.
     ///
     /// # Panics
     /// When it was started without.
@@ -86,10 +86,29 @@ impl Kafka {
         self.read("servers-tls")
     }
 
+    /// Where it listens with TLS for those with a certificate.
+    ///
+    /// # Panics
+    /// When it was started without.
+    #[must_use]
+    pub fn servers_with_certificates(&self) -> String {
+        self.read("servers-certificates")
+    }
+
     /// The certificate of the authority that signed the brokers', as a PEM file.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
-        self.scratch.path().join("cluster").join("tls").join("ca.pem")
+        self.tls("ca.pem")
+    }
+
+    /// A client's certificate of that authority, and its key, which [`Self::PASSWORD`] opens, as PEM files.
+    #[must_use]
+    pub fn client(&self) -> (PathBuf, PathBuf) {
+        (self.tls("client.pem"), self.tls("client.locked.key"))
+    }
+
+    fn tls(&self, name: &str) -> PathBuf {
+        self.scratch.path().join("cluster").join("tls").join(name)
     }
 
     /// Kills one broker, as `kill -9` does; the first is 0.

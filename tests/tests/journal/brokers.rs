@@ -108,6 +108,39 @@ async fn speaks_tls_with_a_name_and_a_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shows_a_certificate_whose_key_a_password_opens() {
+    let (cluster, scratch) = (Cluster::start_with_tls(), Scratch::new("journal"));
+    let (certificate, key) = cluster.client();
+    let with = |name: &str| {
+        let mut options = options(&cluster.servers_with_certificates(), &prefix(), &scratch.path().join(name));
+        options.security.protocol = Protocol::Ssl;
+        options.security.ca_file = Some(cluster.authority());
+        options
+    };
+    let mut known = with("known");
+    known.security.certificate_file = Some(certificate);
+    known.security.key_file = Some(key);
+    known.security.key_password = Some(Cluster::PASSWORD.to_owned());
+    let mut locked = known.clone();
+    let journal = open(known).await;
+    let update = accepted(&journal, &[1]).await.remove(0);
+    assert_eq!(next(&journal).await.entry.update.id, update.id);
+    journal.close().await;
+
+    let journal = Kafka::open(with("unknown")).expect("opens");
+    says(&journal, "no broker answers").await;
+    journal.close().await;
+    locked.security.key_password = Some("another".to_owned());
+    locked.directory = scratch.path().join("locked");
+    // What cannot be opened is told by the name of its setting, and nothing of the password.
+    let journal = Kafka::open(locked).expect("opens");
+    says(&journal, "ssl.key").await;
+    let said = journal.health().expect_err("is not well");
+    assert!(!said.contains("another"), "{said}");
+    journal.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn says_what_is_wrong_with_its_topics() {
     let (prefix, scratch) = (prefix(), Scratch::new("journal"));
     let of = |name: &str| options(&BROKER.servers(), &prefix, &scratch.path().join(name));
