@@ -1,7 +1,7 @@
 //! A configuration directory that a test writes, and the bus that runs on it.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -116,14 +116,20 @@ impl Country {
         self.run(self.load(kinds)).await
     }
 
-    /// Starts one more node on it, beside those that run: with a ledger of its own, as every node has.
+    /// Starts one more node on it, beside those that run: with a ledger of its own, and over Kafka a view of its own, as
+    /// every node has.
     ///
     /// # Panics
     /// When something is wrong with it.
     pub async fn start_beside(&self) -> Bus {
         let mut country = self.load(&rabita_server::kinds::all());
         let beside = self.1.fetch_add(1, Ordering::Relaxed);
-        country.node.ledger.directory.as_mut_os_string().push(format!("-{beside}"));
+        let apart = |directory: &mut PathBuf| directory.as_mut_os_string().push(format!("-{beside}"));
+        apart(&mut country.node.ledger.directory);
+        country.node.ledger.origin.push_str(&format!("-{beside}"));
+        if let Some(kafka) = &mut country.node.journal.kafka {
+            apart(&mut kafka.directory);
+        }
         self.run(country).await
     }
 

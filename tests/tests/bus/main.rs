@@ -16,6 +16,7 @@ mod flights;
 mod lifecycle;
 mod limits;
 mod logs;
+mod nodes;
 mod observability;
 mod officials;
 mod operators;

@@ -40,8 +40,11 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 const GAP: &[u8] = b": events were missed: they are no longer kept\nevent: rabita.gap\ndata: {}\n\n";
 
 /// Tells that nothing can be brought as long as the ledger cannot be written.
-const STOPPED: &[u8] =
+const UNRECORDED: &[u8] =
     b": nothing leaves the bus that its ledger does not have\nevent: rabita.stopped\ndata: {\"code\":\"ledger_unavailable\"}\n\n";
+
+/// Tells that nothing can be brought as long as the journal cannot be read: over Kafka another node may do better.
+const UNREAD: &[u8] = b": the bus cannot read its journal\nevent: rabita.stopped\ndata: {\"code\":\"journal_unavailable\"}\n\n";
 
 /// The streams of a node.
 pub(super) struct Streams {
@@ -183,14 +186,19 @@ impl Open {
                 return None;
             }
             self.news.borrow_and_update();
-            let page = self.tail.after(&self.position).await;
-            let page = page.inspect_err(|error| tracing::warn!(%error, "a stream of events breaks off")).ok()?;
+            let page = match self.tail.after(&self.position).await {
+                Ok(page) => page,
+                Err(error) => return Some(self.unread(&error)),
+            };
             let is_end = page.events.is_empty();
             let mut bytes = BytesMut::new();
             if page.has_gap {
                 bytes.extend_from_slice(GAP);
                 if is_end {
-                    self.position = self.tail.journal.newest().await.ok()?;
+                    match self.tail.journal.newest().await {
+                        Ok(newest) => self.position = newest,
+                        Err(error) => return Some(self.unread(&error)),
+                    }
                 }
             }
             let batches = self.batches(&page.events);
@@ -212,6 +220,13 @@ impl Open {
                 }
             }
         }
+    }
+
+    /// The last bytes of a stream whose journal cannot be read.
+    fn unread(&mut self, error: &JournalError) -> Bytes {
+        tracing::warn!(%error, system = %self.system, "a stream of events breaks off: the journal cannot be read");
+        self.is_over = true;
+        Bytes::from_static(UNREAD)
     }
 
     /// What of these events the system sees: those of one entity that follow each other leave together.
@@ -246,7 +261,7 @@ impl Open {
             }
             Err(error) => {
                 tracing::warn!(%error, system = %self.system, "a stream of events breaks off: the ledger cannot be written");
-                bytes.extend_from_slice(STOPPED);
+                bytes.extend_from_slice(UNRECORDED);
                 self.is_over = true;
             }
         }
