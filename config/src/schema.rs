@@ -88,12 +88,17 @@ fn registry(kinds: &Kinds) -> Value {
             if let Some(schema) = kind.changes_schema() {
                 entity["changes"] = json!({ "properties": { "from": own("changes", schema) } });
             }
+            let mut tests = json!({ "legacy": own("legacy", kind.fixture_schema()) });
+            if let Some(schema) = kind.asked_schema() {
+                tests["expect_legacy"] = json!({ "items": own("asked", schema.clone()) });
+                tests["expect_legacy_includes"] = json!({ "items": own("asked_among_others", schema) });
+            }
             json!({
                 "if": { "properties": { "connector": { "properties": { "kind": { "const": kind.name() } } } } },
                 "then": { "properties": {
                     "connector": own("connector", connector(&**kind)),
                     "contract": { "additionalProperties": { "additionalProperties": { "properties": entity } } },
-                    "tests": { "items": { "properties": { "legacy": own("legacy", kind.fixture_schema()) } } }
+                    "tests": { "items": { "properties": tests } }
                 } }
             })
         })

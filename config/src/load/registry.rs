@@ -117,13 +117,7 @@ impl Loader<'_> {
             holds &= self.hold_actions(document, kind, &place, entity);
             holds &= self.hold_changes(document, kind, &place, entity);
         }
-        let fixture_schema = kind.fixture_schema();
-        for (at, test) in value["tests"].as_array().into_iter().flatten().enumerate() {
-            if let Some(legacy) = test.get("legacy").filter(|legacy| !legacy.is_null()) {
-                holds &= self.hold(document, &format!("/tests/{at}/legacy"), legacy, &fixture_schema);
-            }
-        }
-        holds
+        holds & self.hold_tests(document, kind)
     }
 
     fn schemas(

@@ -65,7 +65,7 @@ impl Kind for LdapKind {
         let settings = parsed(&spec)?;
         let directory = Directory::of_fixture(fixture).map_err(OpenError)?;
         let connector = connector(&spec, &settings, Target::Double(directory, bounds(&settings)))?;
-        Ok(Double { connector: Arc::new(connector), complaints: Box::new(Vec::new) })
+        Ok(Double::new(Arc::new(connector), Vec::new))
     }
 
     fn recognises(&self, source: &SurveySource) -> Recognised {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::HeaderName;
-use rabita_http::double::{Double, Foreseen};
+use rabita_http::double::{Asked, Double, Foreseen};
 use rabita_http::{Client, Settings};
 use rabita_sdk::survey::{self, Recognised, SurveyLimits, SurveySource};
 use rabita_sdk::{
@@ -53,6 +53,10 @@ impl Kind for RestKind {
         schemars::schema_for!(Vec<Foreseen>).to_value()
     }
 
+    fn asked_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(Asked).to_value())
+    }
+
     fn check(&self, spec: &RegistrySpec) -> Vec<Finding> {
         check(spec)
     }
@@ -69,7 +73,9 @@ impl Kind for RestKind {
         let (settings, own) = rabita_http::settings::parse_with::<Own>(&spec.settings).map_err(OpenError)?;
         let settings = settings.for_double(double.base_url());
         let connector = connector(&spec, &settings, &own, &NoSecrets, Some(Arc::clone(&double))).await?;
-        Ok(rabita_sdk::Double { connector: Arc::new(connector), complaints: Box::new(move || double.complaints()) })
+        let asking = Arc::clone(&double);
+        let asked = move || asking.asked().iter().filter_map(|asked| serde_json::to_value(asked).ok()).collect();
+        Ok(rabita_sdk::Double::new(Arc::new(connector), move || double.complaints()).telling(asked))
     }
 
     fn recognises(&self, source: &SurveySource) -> Recognised {

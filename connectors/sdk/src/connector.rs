@@ -12,7 +12,7 @@ use crate::message::{
     Act, Acted, Applied, BinaryStream, Call, Change, ChangePage, Changes, OpenBinary, Page, Read, RegistrySpec, Search,
 };
 use crate::survey::{Foreseen, Recognised, Survey, SurveyError, SurveyLimits, SurveySource};
-use crate::{Failure, Finding, Ignore, Legacy, Row, Secrets};
+use crate::{Double, Failure, Finding, Ignore, Legacy, Row, Secrets};
 
 /// A connection to one registry. Cheap to share; calls run side by side.
 ///
@@ -166,6 +166,19 @@ pub trait Kind: Send + Sync {
     /// The JSON Schema (2020-12) of a test's `legacy:`.
     fn fixture_schema(&self) -> Value;
 
+    /// The JSON Schema (2020-12) of one question that goes to the legacy system, as a test's `expect_legacy:` describes
+    /// it: no member is required, for what a test leaves out may be anything. `None` for a kind whose stand-in cannot tell
+    /// what it was asked; a test that says what must be asked is then refused.
+    fn asked_schema(&self) -> Option<Value> {
+        None
+    }
+
+    /// A test's `legacy:` with which the stand-in holds no record, and stores those that are made in it. `None` for a kind
+    /// whose stand-in only answers what is foreseen.
+    fn empty_fixture(&self) -> Option<Value> {
+        None
+    }
+
     /// Everything wrong with a registry that the schemas can't say. The schemas hold when this is called.
     fn check(&self, spec: &RegistrySpec) -> Vec<Finding>;
 
@@ -208,13 +221,6 @@ pub trait Kind: Send + Sync {
         let _ = foreseen;
         None
     }
-}
-
-/// A connector on a stand-in.
-pub struct Double {
-    pub connector: Arc<dyn Connector>,
-    /// What the connector asked that the fixture did not foresee, told after the test.
-    pub complaints: Box<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 /// Why a connector can't be opened.

@@ -9,6 +9,7 @@
 //! `connectors/battery` tests it. Start with [`connector`].
 
 pub mod connector;
+pub mod double;
 pub mod failure;
 pub mod finding;
 pub mod message;
@@ -25,7 +26,8 @@ pub mod plan;
 pub mod survey;
 pub mod template;
 
-pub use connector::{Capabilities, Connector, Double, Duplicates, Kind, Kinds, OpenError};
+pub use connector::{Capabilities, Connector, Duplicates, Kind, Kinds, OpenError};
+pub use double::Double;
 pub use failure::Failure;
 pub use finding::{Finding, Rule};
 pub use message::{

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rabita_http::double::{Double as HttpDouble, Foreseen, Request as HttpRequest, Response as HttpResponse, Words};
+use quick_xml::events::{BytesRef, Event};
+use rabita_http::double::{Double as HttpDouble, Foreseen, Request as HttpRequest, Response as HttpResponse, Texts, Words};
 use rabita_sdk::{OpenError, SecretRef, SecretText, Secrets};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::settings::{Settings, SoapVersion};
@@ -73,6 +74,81 @@ pub struct FaultResponse {
     /// What stands in the detail.
     #[serde(default)]
     pub detail: Option<String>,
+}
+
+/// A call that went out. What a test leaves out may be anything.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The SOAPAction, without quotes.
+    #[serde(default)]
+    pub action: String,
+    /// The text of each element that holds text alone, by its local name; several as a list.
+    #[serde(default)]
+    pub values: BTreeMap<String, Texts>,
+    /// Headers of HTTP, by their names in small letters.
+    #[schemars(extend("propertyNames" = { "pattern": "^[a-z0-9!#$%&'*+.^_`|~-]+$" }))]
+    #[serde(default)]
+    pub headers: BTreeMap<String, Texts>,
+    /// The whole envelope, to the letter.
+    #[serde(default)]
+    pub xml: String,
+}
+
+impl Asked {
+    /// The call that a request makes; `None` for the question for the service's description.
+    pub(crate) fn value_of(request: &rabita_http::double::Asked) -> Option<Value> {
+        if request.method != "POST" {
+            return None;
+        }
+        let header = |name: &str| match request.headers.get(name) {
+            Some(Texts::One(text)) => text.as_str(),
+            _ => "",
+        };
+        let of_type = header("content-type").split(';').filter_map(|part| part.trim().strip_prefix("action=")).next();
+        let action = of_type.unwrap_or_else(|| header("soapaction")).trim_matches('"').to_owned();
+        let values = Texts::collected(texts(&request.body));
+        serde_json::to_value(Self { action, values, headers: request.headers.clone(), xml: request.body.clone() }).ok()
+    }
+}
+
+/// The elements that hold text alone, in order, as far as the text is XML.
+fn texts(xml: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    let mut reader = quick_xml::Reader::from_str(xml);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                open = Some((start.local_name().as_ref().to_owned(), String::new()));
+            }
+            Ok(Event::Empty(empty)) => {
+                open = None;
+                found.push((empty.local_name().as_ref().to_owned(), String::new()));
+            }
+            Ok(Event::Text(text)) => {
+                if let Some((_, held)) = &mut open {
+                    held.push_str(&text);
+                }
+            }
+            Ok(Event::GeneralRef(reference)) => {
+                if let Some((_, held)) = &mut open {
+                    held.push_str(&referred(&reference));
+                }
+            }
+            Ok(Event::End(_)) => found.extend(open.take()),
+            Ok(Event::Eof) | Err(_) => return found,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// What a reference to a character or to one of XML's own entities stands for.
+fn referred(reference: &BytesRef<'_>) -> String {
+    if let Ok(Some(character)) = reference.resolve_char_ref() {
+        return character.to_string();
+    }
+    quick_xml::escape::resolve_predefined_entity(reference).unwrap_or_default().to_owned()
 }
 
 /// The JSON Schema of a fixture.

@@ -13,7 +13,7 @@ use rabita_sdk::{
 use serde_json::Value;
 
 use crate::connector::SoapConnector;
-use crate::double;
+use crate::double::{self, Asked};
 use crate::envelope::{self, RESERVED_PREFIXES};
 use crate::origin::{ActionCall, Origin};
 use crate::plan::{Ask, Plan, base_scope, check_action};
@@ -49,6 +49,10 @@ impl Kind for Soap {
         double::schema()
     }
 
+    fn asked_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(Asked).to_value())
+    }
+
     fn check(&self, spec: &RegistrySpec) -> Vec<Finding> {
         let mut findings = Vec::new();
         match parse_with::<Settings>(&spec.settings) {
@@ -68,11 +72,13 @@ impl Kind for Soap {
 
     async fn double(&self, spec: RegistrySpec, fixture: &Value) -> Result<Double, OpenError> {
         let (http, mut settings) = parse_with::<Settings>(&spec.settings).map_err(OpenError)?;
-        let stand_in = double::start(fixture, &settings).await?;
+        let stand_in = Arc::new(double::start(fixture, &settings).await?);
         settings.security = None;
         let http = http.for_double(stand_in.base_url());
         let connector = Arc::new(open(spec, &http, &settings, &double::NoSecrets).await?);
-        Ok(Double { connector, complaints: Box::new(move || stand_in.complaints()) })
+        let asking = Arc::clone(&stand_in);
+        let asked = move || asking.asked().iter().filter_map(Asked::value_of).collect();
+        Ok(Double::new(connector, move || stand_in.complaints()).telling(asked))
     }
 
     fn recognises(&self, source: &SurveySource) -> Recognised {

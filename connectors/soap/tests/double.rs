@@ -23,6 +23,9 @@ async fn reads_a_record_with_its_group_and_leaves_out_what_is_not_wanted() {
     let text = serde_json::to_string(&row).expect("JSON");
     assert_eq!(text, r##"{"plate":"10-AA-&1","colour":"red","owners.owner":[{"@share":"1/2","#text":"Əliyeva"}]}"##);
     assert_eq!((double.complaints)(), Vec::<String>::new());
+    let [asked] = &(double.asked.as_ref().expect("it tells"))()[..] else { panic!("one call") };
+    assert_eq!((&asked["action"], &asked["values"]["plate"]), (&json!("urn:cars/get"), &json!("10-AA-&1")));
+    assert!(asked["xml"].as_str().is_some_and(|xml| xml.contains("10-AA-&amp;1")), "{asked}");
 }
 
 #[tokio::test]

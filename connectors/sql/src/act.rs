@@ -8,7 +8,7 @@ use crate::connector::Trouble;
 use crate::database::Session;
 use crate::dialect::Dialect;
 use crate::record::Record;
-use crate::statement::{Param, Statement};
+use crate::statement::{Param, Statement, Verb};
 
 /// An action within its transaction.
 pub(crate) struct Acting<'a> {
@@ -64,7 +64,7 @@ impl Acting<'_> {
             Dialect::Postgres => Some(action.params.get_or_try_init(|| session.describe_params(numbered(action))).await?),
             Dialect::MySql | Dialect::Sqlite => None,
         };
-        let mut statement = Statement::new(dialect, "");
+        let mut statement = Statement::new(dialect, "").about(Verb::Action, &self.record.target.base, []);
         let mut place = 0;
         for piece in &action.pieces {
             match piece {

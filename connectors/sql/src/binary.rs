@@ -10,7 +10,7 @@ use crate::connector::{Entity, Sql, Trouble};
 use crate::database::Session;
 use crate::failure::{Moment, can_not_be, failure};
 use crate::read::{column, key_params, push_key};
-use crate::statement::{Param, Statement};
+use crate::statement::{Param, Statement, Verb};
 
 const PIECE: usize = 256 * 1024;
 
@@ -61,7 +61,11 @@ async fn begin(
     };
     let value = column(&described.record, &ask.source)?;
     let expression = relation.expression(dialect, ask.source.as_str());
-    let mut statement = Statement::new(dialect, &format!("SELECT {}, ", dialect.length(&expression)));
+    let mut statement = Statement::new(dialect, &format!("SELECT {}, ", dialect.length(&expression))).about(
+        Verb::Select,
+        &relation.base,
+        [ask.source.to_string()],
+    );
     let from = statement.bind(Param::Int(1));
     statement.push(&dialect.part(&expression, value, &from, PIECE)).push(&relation.body(dialect)).push(" AND ");
     push_key(&mut statement, relation, &spec.key, &described.record, key)?;

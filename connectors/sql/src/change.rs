@@ -13,7 +13,7 @@ use crate::origin::Bump;
 use crate::plan::Base;
 use crate::read::column;
 use crate::record::Record;
-use crate::statement::{Param, Statement};
+use crate::statement::{Param, Statement, Verb};
 
 /// A change within its transaction.
 pub(crate) struct Changing<'a> {
@@ -50,7 +50,8 @@ impl Changing<'_> {
         };
         let names: Vec<String> = written.iter().map(|(name, ..)| dialect.quote(name)).collect();
         let mut statement =
-            Statement::new(dialect, &format!("INSERT INTO {} ({}) VALUES (", dialect.quote_table(table), names.join(", ")));
+            Statement::new(dialect, &format!("INSERT INTO {} ({}) VALUES (", dialect.quote_table(table), names.join(", ")))
+                .about(Verb::Insert, &self.record.target.base, written.iter().map(|(name, ..)| (*name).to_owned()));
         for (at, (_, param, column)) in written.into_iter().enumerate() {
             if at > 0 {
                 statement.push(", ");
@@ -69,7 +70,11 @@ impl Changing<'_> {
     async fn update(&self, session: &mut Session) -> Result<Applied, Trouble> {
         let dialect = session.dialect;
         let written = self.written(dialect)?;
-        let mut statement = Statement::new(dialect, &format!("UPDATE {} SET ", self.record.target.base_sql(dialect)));
+        let mut statement = Statement::new(dialect, &format!("UPDATE {} SET ", self.record.target.base_sql(dialect))).about(
+            Verb::Update,
+            &self.record.target.base,
+            written.iter().map(|(name, ..)| (*name).to_owned()),
+        );
         let version = self.version_column()?.map(|(name, _)| name);
         let bumped = version.filter(|name| !written.iter().any(|(own, ..)| own == name));
         let mut any = false;
@@ -96,7 +101,8 @@ impl Changing<'_> {
             Dialect::MySql => format!("DELETE {} FROM {from}", dialect.quote(self.record.target.qualifier())),
             Dialect::Postgres | Dialect::Sqlite => format!("DELETE FROM {from}"),
         };
-        self.record.touch(session, Statement::new(dialect, &sql)).await
+        let statement = Statement::new(dialect, &sql).about(Verb::Delete, &self.record.target.base, []);
+        self.record.touch(session, statement).await
     }
 
     fn version_column(&self) -> Result<Option<(&str, &Column)>, Failure> {

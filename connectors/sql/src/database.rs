@@ -7,12 +7,13 @@ mod postgres;
 mod sqlite;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rabita_sdk::{Call, Failure, Legacy, Row, Source};
+use serde_json::Value;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, MySqlPool, PgPool, SqlitePool};
 
@@ -31,8 +32,12 @@ use crate::statement::Statement;
 pub(crate) enum Pool {
     Postgres(PgPool, Server),
     MySql(MySqlPool, Server),
-    Sqlite(SqlitePool),
+    /// With what a stand-in notes of what it is asked.
+    Sqlite(SqlitePool, Option<Notes>),
 }
+
+/// What a stand-in was asked, in the form of [`crate::statement::Asked`].
+pub(crate) type Notes = Arc<Mutex<Vec<Value>>>;
 
 impl Pool {
     /// How statements are written.
@@ -40,7 +45,7 @@ impl Pool {
         match self {
             Self::Postgres(..) => Dialect::Postgres,
             Self::MySql(..) => Dialect::MySql,
-            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Sqlite(..) => Dialect::Sqlite,
         }
     }
 
@@ -54,7 +59,7 @@ impl Pool {
             Ok(match self {
                 Self::Postgres(pool, server) => Link::Postgres(acquire(pool, server.address.as_ref()).await?),
                 Self::MySql(pool, server) => Link::MySql(acquire(pool, server.address.as_ref()).await?),
-                Self::Sqlite(pool) => {
+                Self::Sqlite(pool, _) => {
                     let stop = Arc::new(AtomicBool::new(false));
                     let mut connection = pool.acquire().await?;
                     sqlite::watch(&mut connection, deadline, Arc::clone(&stop)).await?;
@@ -65,7 +70,8 @@ impl Pool {
         match tokio::time::timeout_at(deadline.into(), taking.catch_unwind()).await {
             Ok(Ok(Ok(link))) => {
                 let (in_use, doubt) = self.server().map(|server| (server.in_use(), Arc::clone(&server.doubt))).unzip();
-                Ok(Session { link, dialect: self.dialect(), finished: false, doubt, _in_use: in_use.flatten() })
+                let notes = self.notes().cloned();
+                Ok(Session { link, dialect: self.dialect(), finished: false, doubt, _in_use: in_use.flatten(), notes })
             }
             Ok(Ok(Err(error))) => Err(failure(&error, Moment::Reading)),
             // A driver may panic at an answer that is none.
@@ -77,7 +83,14 @@ impl Pool {
     const fn server(&self) -> Option<&Server> {
         match self {
             Self::Postgres(_, server) | Self::MySql(_, server) => Some(server),
-            Self::Sqlite(_) => None,
+            Self::Sqlite(..) => None,
+        }
+    }
+
+    const fn notes(&self) -> Option<&Notes> {
+        match self {
+            Self::Sqlite(_, notes) => notes.as_ref(),
+            Self::Postgres(..) | Self::MySql(..) => None,
         }
     }
 
@@ -86,7 +99,7 @@ impl Pool {
         match self {
             Self::Postgres(pool, _) => pool.close().await,
             Self::MySql(pool, _) => pool.close().await,
-            Self::Sqlite(pool) => pool.close().await,
+            Self::Sqlite(pool, _) => pool.close().await,
         }
     }
 }
@@ -127,6 +140,7 @@ pub(crate) struct Session {
     finished: bool,
     doubt: Option<Arc<Doubt>>,
     _in_use: Option<Arc<()>>,
+    notes: Option<Notes>,
 }
 
 enum Link {
@@ -138,6 +152,7 @@ enum Link {
 impl Session {
     /// The rows of a query, each value decoded as its column says.
     pub(crate) async fn fetch(&mut self, statement: Statement, columns: &[Column]) -> Result<Vec<Vec<Legacy>>, sqlx::Error> {
+        self.note(&statement);
         match &mut self.link {
             Link::Postgres(connection) => postgres::fetch(connection, statement, columns).await,
             Link::MySql(connection) => mysql::fetch(connection, statement, columns).await,
@@ -147,6 +162,7 @@ impl Session {
 
     /// The first row of what an action answers, as far as it is wanted.
     pub(crate) async fn answer(&mut self, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
+        self.note(&statement);
         match &mut self.link {
             Link::Postgres(connection) => postgres::answer(connection, statement, wanted).await,
             Link::MySql(connection) => mysql::answer(connection, statement, wanted).await,
@@ -164,6 +180,7 @@ impl Session {
 
     /// Runs a statement with parameters; the number of rows that it changed.
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, sqlx::Error> {
+        self.note(&statement);
         match &mut self.link {
             Link::Postgres(connection) => postgres::execute(connection, statement).await,
             Link::MySql(connection) => mysql::execute(connection, statement).await,
@@ -187,6 +204,12 @@ impl Session {
             Link::Postgres(connection) => postgres::describe(connection, sql).await,
             Link::MySql(connection) => mysql::describe(connection, sql).await,
             Link::Sqlite(connection, _) => sqlite::describe(connection, sql).await,
+        }
+    }
+
+    fn note(&self, statement: &Statement) {
+        if let (Some(notes), Some(asked)) = (&self.notes, self.notes.as_ref().and_then(|_| statement.asked())) {
+            notes.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
         }
     }
 

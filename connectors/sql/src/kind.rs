@@ -1,6 +1,6 @@
 //! The kind `sql`: schemas, and the opening of connectors.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use rabita_sdk::survey::{Foreseen, Recognised};
@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use crate::check;
 use crate::connector::{Entity, Sql};
-use crate::database::{Pool, Pooling, connect};
+use crate::database::{Notes, Pool, Pooling, connect};
 use crate::double;
 use crate::once::Once;
 use crate::origin::{ActionFrom, Feed, Origin};
 use crate::plan::{Plan, Relation};
 use crate::settings::Settings;
+use crate::statement::Asked;
 use crate::survey;
 
 /// The kind `sql`.
@@ -59,6 +60,14 @@ impl Kind for SqlKind {
         })
     }
 
+    fn asked_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(Asked).to_value())
+    }
+
+    fn empty_fixture(&self) -> Option<Value> {
+        Some(json!({}))
+    }
+
     fn check(&self, spec: &RegistrySpec) -> Vec<Finding> {
         check::findings(spec)
     }
@@ -84,8 +93,10 @@ impl Kind for SqlKind {
             once.create = true;
         }
         let pool = double::pool(&spec, &settings, fixture).await.map_err(OpenError)?;
-        let connector = Arc::new(connector(spec, settings, Pool::Sqlite(pool), true)?);
-        Ok(Double { connector, complaints: Box::new(Vec::new) })
+        let notes = Notes::default();
+        let connector = Arc::new(connector(spec, settings, Pool::Sqlite(pool, Some(Arc::clone(&notes))), true)?);
+        let asked = move || notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Double::new(connector, Vec::new).telling(asked))
     }
 
     fn recognises(&self, source: &SurveySource) -> Recognised {

@@ -11,7 +11,7 @@ use crate::database::Session;
 use crate::failure::can_not_be;
 use crate::groups;
 use crate::plan::Relation;
-use crate::statement::{Param, Statement};
+use crate::statement::{Param, Statement, Verb};
 
 /// The most keys in one question; PostgreSQL and MariaDB take 65,535 parameters, SQLite half of it.
 const KEYS_MAX: usize = 1000;
@@ -71,7 +71,8 @@ impl Selection {
             .map(|(source, column)| dialect.selected(&relation.expression(dialect, source.as_str()), column))
             .collect();
         let list = if list.is_empty() { "1".to_owned() } else { list.join(", ") };
-        Statement::new(dialect, &format!("SELECT {list}{}", relation.body(dialect)))
+        let shown = self.sources.iter().map(ToString::to_string);
+        Statement::new(dialect, &format!("SELECT {list}{}", relation.body(dialect))).about(Verb::Select, &relation.base, shown)
     }
 
     /// The values of some sources, in their order.

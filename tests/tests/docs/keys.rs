@@ -65,7 +65,7 @@ fn the_guide_to_each_kind_names_every_key() {
         // What the kinds over HTTP have in common stands in one of them.
         let guides = if kind.name() == "soap" { vec![own.as_str(), "connectors/rest/README.md"] } else { vec![own.as_str()] };
         let mut schemas = vec![rabita_config::schema::connector(&**kind), kind.entity_schema(), kind.fixture_schema()];
-        schemas.extend(kind.action_schema().into_iter().chain(kind.changes_schema()));
+        schemas.extend(kind.action_schema().into_iter().chain(kind.changes_schema()).chain(kind.asked_schema()));
         assert_eq!(untold(&schemas, &guides), [""; 0], "{}", kind.name());
     }
 }

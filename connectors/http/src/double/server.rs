@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::asked::Asked;
 use super::foreseen::{Came, Foreseen, Response};
 
 /// A server on the loopback address. It ends when this is dropped.
@@ -31,7 +32,7 @@ pub struct Double {
 struct State {
     exchanges: Vec<Foreseen>,
     complaints: Mutex<Vec<String>>,
-    requests: Mutex<usize>,
+    asked: Mutex<Vec<Asked>>,
 }
 
 impl Double {
@@ -46,7 +47,7 @@ impl Double {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.map_err(|error| format!("the stand-in finds no port: {error}"))?;
         let address = listener.local_addr().map_err(|error| format!("the stand-in finds no port: {error}"))?;
-        let state = Arc::new(State { exchanges, complaints: Mutex::default(), requests: Mutex::default() });
+        let state = Arc::new(State { exchanges, complaints: Mutex::default(), asked: Mutex::default() });
         let server = tokio::spawn(serve(listener, Arc::clone(&state))).abort_handle();
         Ok(Self { base_url: format!("http://{address}"), state, server })
     }
@@ -63,10 +64,16 @@ impl Double {
         self.state.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The requests that came, in their order. Holds values: for fixtures only.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        self.state.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How many requests came.
     #[must_use]
     pub fn requests(&self) -> usize {
-        *self.state.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.asked.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -100,9 +107,9 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
 
 async fn answer(state: Arc<State>, request: http::Request<Incoming>) -> Result<http::Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
-    *state.requests.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     let came = Came { method: &head.method, path: head.uri.path(), query: head.uri.query(), headers: &head.headers, body: &body };
+    state.asked.lock().unwrap_or_else(PoisonError::into_inner).push(Asked::from(&came));
     let fitting = state.exchanges.iter().filter(|exchange| exchange.request.differences(&came).is_empty());
     // The first of those that say most: `max_by_key` alone would take the last.
     let Some(exchange) = fitting.rev().max_by_key(|exchange| exchange.request.weight()) else {

@@ -49,6 +49,20 @@ async fn tells_what_was_not_foreseen_and_what_is_nearest() {
 }
 
 #[tokio::test]
+async fn tells_what_it_was_asked_whether_foreseen_or_not() {
+    let double = double(json!([{ "request": { "path": "/x" } }])).await;
+    let client = client(double.base_url()).await;
+    client.send(get("/A%2FB/%C9%99?a=1&a=2&b="), &call(5000)).await.unwrap();
+    client.send(change("/x"), &call(5000)).await.unwrap();
+    let [read, changed] = &double.asked()[..] else { panic!("two requests") };
+    let read = serde_json::to_value(read).unwrap();
+    assert_eq!((&read["method"], &read["path"], &read["body"]), (&json!("GET"), &json!("/A%2FB/ə"), &json!("")));
+    assert_eq!((&read["query"], read.get("json")), (&json!({ "a": ["1", "2"], "b": "" }), None));
+    assert!(read["headers"]["host"].is_string(), "{read}");
+    assert_eq!((changed.method.as_str(), &changed.json), ("POST", &Some(json!({}))));
+}
+
+#[tokio::test]
 async fn lets_wait_and_breaks_off_as_it_is_told() {
     let double = double(json!([
         { "request": { "path": "/slow" }, "response": { "delay_ms": 60000 } },

@@ -36,7 +36,9 @@ impl CodeListSpec {
         }
     }
 
-    pub(super) const fn width(&self) -> Option<usize> {
+    /// To how many digits legacy integers are filled up before they are looked up.
+    #[must_use]
+    pub const fn width(&self) -> Option<usize> {
         match self {
             Self::Inline(codes) => codes.width,
             Self::File(codes) => codes.width,

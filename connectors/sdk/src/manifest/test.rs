@@ -44,6 +44,13 @@ pub struct Test {
     /// The exchange is refused with this code.
     #[serde(default)]
     pub expect_error: Option<String>,
+    /// Exactly these questions go to the legacy system, in this order, each described in the words of the connector's
+    /// kind as far as it matters. Holds on the stand-in alone.
+    #[serde(default)]
+    pub expect_legacy: Option<Vec<Value>>,
+    /// At least these questions go to the legacy system, in this order.
+    #[serde(default)]
+    pub expect_legacy_includes: Option<Vec<Value>>,
 }
 
 /// A change in a test.

@@ -113,7 +113,7 @@ pub(crate) fn connect(settings: &Settings, pooling: &Pooling<'_>) -> Result<Pool
             let doubt = Arc::new(Doubt::new());
             Pool::MySql(mysql(settings, pooling, options, &doubt), Server { address, doubt })
         }
-        Scheme::Sqlite => Pool::Sqlite(sqlite(settings, pooling)?),
+        Scheme::Sqlite => Pool::Sqlite(sqlite(settings, pooling)?, None),
     })
 }
 

@@ -72,6 +72,30 @@ async fn changes_and_their_ids_work_on_an_empty_fixture() {
 }
 
 #[tokio::test]
+async fn a_stand_in_tells_what_it_was_asked_and_leaves_out_its_own_looks() {
+    let spec = spec("/nowhere".into(), "postgres://registry.invalid/x", json!({}), vec![entity(json!("T"), &["K"], &["K", "V"])]);
+    let double = crate::kind().double(spec, &json!({ "T": [{ "K": 5, "V": "x" }] })).await.expect("a stand-in");
+    let connector = &double.connector;
+    assert_eq!(connector.probe(&call()).await, Ok(()));
+    assert_eq!(connector.read(ask("5", &["V"]), &call()).await, Ok(Some(row(json!({ "V": "x" })))));
+    let update = change(ChangeKind::Update, 1, 5, json!({ "V": null }));
+    assert_eq!(connector.apply(update, &call()).await, Ok(Applied::Done));
+    assert_eq!(connector.apply(change(ChangeKind::Create, 2, 6, json!({ "K": 6, "V": "y" })), &call()).await, Ok(Applied::Done));
+    let asked = (double.asked.as_ref().expect("it tells"))();
+    let told: Vec<_> = asked.iter().map(|one| (&one["statement"], &one["table"], &one["columns"], &one["parameters"])).collect();
+    let (select, update, insert) = (json!("select"), json!("update"), json!("insert"));
+    let (table, v, both) = (json!("T"), json!(["V", "K"]), json!(["K", "V"]));
+    assert_eq!(
+        told,
+        [
+            (&select, &table, &v, &json!(["5"])),
+            (&update, &table, &json!(["V"]), &json!([null, 5])),
+            (&insert, &table, &both, &json!([6, "y"])),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_select_that_sqlite_can_not_run_says_that_it_needs_the_real_database() {
     let from = json!({"select": "SELECT fin::text AS fin FROM CITIZENS"});
     let connector = double(vec![readable(from, &["fin"], &["fin"])], json!({"CITIZENS": [{"fin": 1}]})).await;
