@@ -8,6 +8,7 @@
 //!
 //! Knows the sdk and the schemas, no connector kind by name: kinds come as values. Reads files, no environment.
 
+pub mod compatible;
 pub mod consent;
 pub mod country;
 pub mod document;
@@ -24,6 +25,7 @@ pub mod system;
 pub mod transparency;
 pub mod webhooks;
 
+pub use compatible::compatible;
 pub use country::{ActionSchemas, CountedFile, Country, Registry};
 pub use load::{Loaded, load};
 pub use report::{Located, Report, Severity};

@@ -303,7 +303,7 @@ fn folder(file: &Path) -> String {
     file.parent().map(|parent| parent.display().to_string()).unwrap_or_default()
 }
 
-fn pointer_of(path: &serde_path_to_error::Path) -> String {
+pub(crate) fn pointer_of(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let mut pointer = String::new();
     for segment in path {

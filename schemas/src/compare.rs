@@ -1,19 +1,25 @@
-//! Whether a new version of a schema can take an old one's place before those who read records.
+//! Whether a new version of a schema can take an old one's place before those who read records, and those who write.
 //!
-//! The law: when no [`Change`] is breaking, every record that is valid under the new schema is valid under the old
-//! one, once the members are left out that the old one has no name for. For a reader ignores members it does not
-//! know, and relies on all else: that what was required is there, that a value is one of those it was told of.
+//! The law of readers: when no [`Change`] breaks them, every record that is valid under the new schema is valid under
+//! the old one, once the members are left out that the old one has no name for. For a reader ignores members it does not
+//! know, and relies on all else: that what was required is there, that a value is one of those it was told of. So a
+//! reader is not hurt by a new field, a field that is required from now on, a narrower type, a value that no longer
+//! occurs.
 //!
-//! So a reader is not hurt by a new field, a field that is required from now on, a narrower type, a value that no
-//! longer occurs. What can't be decided counts as breaking. The law is not about writers: for them it is the other
-//! way round, so compare the other way round.
+//! The law of writers: when no change breaks them, every record that is valid under the old schema, and has no member
+//! that it has no name for, is valid under the new one. So a writer is not hurt by a new field that may be left out, a
+//! requirement that is dropped, a wider type, a further value.
+//!
+//! What can't be decided counts as breaking.
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::document::escape;
 
+mod both;
 mod expand;
 mod limits;
 
@@ -70,20 +76,23 @@ const NOTICES_MEMBERS: &[&str] =
     &["allOf", "anyOf", "dependentRequired", "dependentSchemas", "if", "minProperties", "not", "oneOf", "unevaluatedProperties"];
 
 /// One difference between two versions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Where, as a JSON Pointer into the new schema; into the old one for what is no more. References are followed,
     /// so it need not be a place in the file.
     pub pointer: String,
     pub kind: ChangeKind,
-    /// Whether a reader of the old version can be hurt.
-    pub breaking: bool,
+    /// Whether one who reads by the old version can be hurt.
+    pub breaks_readers: bool,
+    /// Whether one who writes by the old version can be refused.
+    pub breaks_writers: bool,
     /// What changed, for a person.
     pub message: String,
 }
 
 /// What sort of difference it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// A property is no more.
     PropertyRemoved,
@@ -142,30 +151,55 @@ impl fmt::Display for ChangeKind {
 /// [`crate::RecordSchema::document`]. Titles, descriptions and examples do not.
 #[must_use]
 pub fn compare(old: &Value, new: &Value) -> Vec<Change> {
-    let mut comparison = Comparison { changes: Vec::new(), ignores_new_members: true };
     match (expand::expanded(old), expand::expanded(new)) {
-        (Some(old), Some(new)) => comparison.schemas(&old, &new, ""),
+        (Some(old), Some(new)) => both::merged(found(&old, &new, Law::Readers), found(&new, &old, Law::Writers)),
         // A schema that refers to itself can't be written out; then only the same is surely compatible.
-        _ if expand::bare(old) == expand::bare(new) => {}
-        _ => comparison.tell(
-            "",
-            ChangeKind::RuleChanged,
-            true,
-            "the schema refers to itself: it can't be told whether the two agree",
-        ),
+        _ if expand::bare(old) == expand::bare(new) => Vec::new(),
+        _ => vec![Change {
+            pointer: String::new(),
+            kind: ChangeKind::RuleChanged,
+            breaks_readers: true,
+            breaks_writers: true,
+            message: "the schema refers to itself: it can't be told whether the two agree".to_owned(),
+        }],
     }
-    comparison.changes
+}
+
+/// In what the second schema lets through something that the first does not.
+fn found(bound: &Value, loose: &Value, law: Law) -> Vec<Found> {
+    let mut comparison = Comparison { found: Vec::new(), law };
+    comparison.schemas(bound, loose, "");
+    comparison.found
+}
+
+/// Who relies on what the first schema says, and what of a record they leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Law {
+    /// The first is the old one: its readers leave out members that it has no name for.
+    Readers,
+    /// The first is the new one, which judges what is written: the second's writers send no member that the second has
+    /// no name for.
+    Writers,
+    /// Nobody leaves anything out.
+    Exact,
+}
+
+/// A difference as one law sees it.
+struct Found {
+    pointer: String,
+    kind: ChangeKind,
+    breaking: bool,
+    message: String,
 }
 
 struct Comparison {
-    changes: Vec<Change>,
-    /// Whether members that the old version has no name for are left out before a reader judges.
-    ignores_new_members: bool,
+    found: Vec<Found>,
+    law: Law,
 }
 
 impl Comparison {
     fn tell(&mut self, pointer: &str, kind: ChangeKind, breaking: bool, message: impl Into<String>) {
-        self.changes.push(Change { pointer: pointer.to_owned(), kind, breaking, message: message.into() });
+        self.found.push(Found { pointer: pointer.to_owned(), kind, breaking, message: message.into() });
     }
 
     fn schemas(&mut self, old: &Value, new: &Value, pointer: &str) {
@@ -250,15 +284,14 @@ impl Comparison {
             added = true;
             match old.get("additionalProperties") {
                 Some(others @ Value::Object(_)) => self.schemas(others, schema, &here),
-                Some(Value::Bool(false)) if !self.ignores_new_members => {
+                Some(Value::Bool(false)) if self.law != Law::Readers => {
                     self.tell(&here, ChangeKind::PropertyAdded, true, format!("`{name}` is new where the schema was closed"));
                 }
                 _ => self.tell(&here, ChangeKind::PropertyAdded, false, format!("`{name}` is new")),
             }
         }
-        for (name, _) in before.filter(|(name, _)| after.clone().all(|(known, _)| known != *name)) {
-            let here = format!("{pointer}/properties/{}", escape(name));
-            self.tell(&here, ChangeKind::PropertyRemoved, true, format!("`{name}` is no more"));
+        for (name, schema) in before.filter(|(name, _)| after.clone().all(|(known, _)| known != *name)) {
+            self.removed(name, schema, new, pointer);
         }
         let opened = self.others(old, new, pointer);
         if let (true, Some(keyword)) = (added || opened, NOTICES_MEMBERS.iter().find(|keyword| old.contains_key(**keyword))) {
@@ -271,6 +304,18 @@ impl Comparison {
         }
     }
 
+    /// A member that the second has no name for. A writer by the second sends it only where it may send any.
+    fn removed(&mut self, name: &str, schema: &Value, new: &Map<String, Value>, pointer: &str) {
+        let here = format!("{pointer}/properties/{}", escape(name));
+        match new.get("additionalProperties") {
+            Some(others @ Value::Object(_)) if self.law == Law::Writers => self.schemas(schema, others, &here),
+            _ => {
+                let breaking = self.law != Law::Writers || names_elsewhere(new);
+                self.tell(&here, ChangeKind::PropertyRemoved, breaking, format!("`{name}` is no more"));
+            }
+        }
+    }
+
     /// Compares what holds of members without a name; whether there can be more of them than before.
     fn others(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, pointer: &str) -> bool {
         let open = Value::Bool(true);
@@ -280,8 +325,13 @@ impl Comparison {
         match (before, after) {
             (before, after) if before == after => false,
             (_, Value::Bool(false)) | (Value::Bool(true), _) => false,
+            // A writer sends what it has a name for.
+            (_, Value::Bool(true)) if self.law == Law::Writers && !names_elsewhere(new) => {
+                self.tell(&here, ChangeKind::RuleChanged, false, "there can be members without a name now");
+                true
+            }
             (Value::Bool(false), _) => {
-                let breaking = !self.ignores_new_members;
+                let breaking = self.law != Law::Readers;
                 self.tell(&here, ChangeKind::RuleChanged, breaking, "there can be members without a name now");
                 true
             }
@@ -374,9 +424,14 @@ impl Comparison {
 
 /// Whether all that `new` lets through, `old` does, without leaving anything out.
 fn fits(old: &Value, new: &Value) -> bool {
-    let mut comparison = Comparison { changes: Vec::new(), ignores_new_members: false };
-    comparison.schemas(old, new, "");
-    !comparison.changes.iter().any(|change| change.breaking)
+    !found(old, new, Law::Exact).iter().any(|found| found.breaking)
+}
+
+/// Whether a schema can have names for members besides those in `properties`.
+fn names_elsewhere(schema: &Map<String, Value>) -> bool {
+    ["allOf", "anyOf", "dependentSchemas", "else", "if", "oneOf", "patternProperties", "then"]
+        .iter()
+        .any(|keyword| schema.contains_key(*keyword))
 }
 
 /// The values that `enum` and `const` leave, where there is one of them.
@@ -404,7 +459,7 @@ mod tests {
     use super::*;
 
     fn told(old: &Value, new: &Value) -> Vec<(String, ChangeKind, bool)> {
-        compare(old, new).into_iter().map(|change| (change.pointer, change.kind, change.breaking)).collect()
+        compare(old, new).into_iter().map(|change| (change.pointer, change.kind, change.breaks_readers)).collect()
     }
 
     #[test]
@@ -442,7 +497,48 @@ mod tests {
             "properties": { "a": { "type": "string", "minLength": 1 }, "b": { "type": "string" } },
         });
         let changes = compare(&old, &new);
-        assert!(changes.len() >= 4 && changes.iter().all(|change| !change.breaking), "{changes:#?}");
+        assert!(changes.len() >= 4 && changes.iter().all(|change| !change.breaks_readers), "{changes:#?}");
+    }
+
+    #[test]
+    fn a_writer_is_refused_by_what_must_be_there_or_may_be_no_longer() {
+        let old = json!({
+            "type": "object", "required": ["a"], "additionalProperties": false,
+            "properties": { "a": { "type": "string", "maxLength": 5 }, "b": { "enum": [1, 2] }, "c": { "type": ["number", "null"] }, "d": {} },
+        });
+        let new = json!({
+            "type": "object", "required": ["a", "b"], "additionalProperties": false,
+            "properties": { "a": { "type": "string", "maxLength": 4 }, "b": { "enum": [1, 3] }, "c": { "type": "integer" }, "e": {} },
+        });
+        let mut found: Vec<_> = compare(&old, &new)
+            .into_iter()
+            .filter(|change| change.breaks_writers)
+            .map(|change| (change.pointer, change.kind, change.breaks_readers))
+            .collect();
+        found.sort();
+        let at = |pointer: &str, kind, breaks_readers| (format!("/properties/{pointer}"), kind, breaks_readers);
+        assert_eq!(
+            found,
+            [
+                at("a/maxLength", ChangeKind::LimitTightened, false),
+                at("b", ChangeKind::RequirementAdded, false),
+                at("b", ChangeKind::ValueRemoved, false),
+                at("c", ChangeKind::TypeNarrowed, false),
+                at("c", ChangeKind::TypeNarrowed, false),
+                at("d", ChangeKind::PropertyRemoved, true),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_writer_is_not_refused_for_what_it_may_leave_out() {
+        let old = json!({ "properties": { "a": { "type": "string" } }, "required": ["a"], "additionalProperties": false });
+        let new = json!({ "properties": { "a": { "type": ["string", "null"] }, "b": { "type": "integer" } }, "additionalProperties": false });
+        let changes = compare(&old, &new);
+        assert!(changes.len() == 3 && changes.iter().all(|change| !change.breaks_writers), "{changes:#?}");
+        let open = json!({ "properties": { "a": { "type": "string" } } });
+        let closed = json!({ "properties": { "a": { "type": "string" } }, "additionalProperties": false });
+        assert!(compare(&open, &closed).iter().all(|change| !change.breaks_writers), "it sends what it has a name for");
     }
 
     #[test]
@@ -458,17 +554,17 @@ mod tests {
     fn an_alternative_may_go_and_none_may_come() {
         let one = json!({ "anyOf": [{ "type": "null" }, { "type": "string" }] });
         let other = json!({ "anyOf": [{ "type": "string", "maxLength": 3 }] });
-        assert!(compare(&one, &other).iter().all(|change| !change.breaking));
-        assert!(compare(&other, &one).iter().any(|change| change.breaking));
+        assert!(compare(&one, &other).iter().all(|change| !change.breaks_readers));
+        assert!(compare(&other, &one).iter().any(|change| change.breaks_readers));
     }
 
     #[test]
     fn what_cannot_be_told_counts_as_breaking() {
         let tree = |name: &str| json!({ "properties": { name: { "$ref": "#" } } });
         assert_eq!(told(&tree("a"), &tree("a")), []);
-        assert!(compare(&tree("a"), &tree("b")).iter().any(|change| change.breaking));
+        assert!(compare(&tree("a"), &tree("b")).iter().any(|change| change.breaks_readers));
         let noticing = json!({ "properties": { "a": {} }, "additionalProperties": false, "minProperties": 1 });
         let more = json!({ "properties": { "a": {}, "b": {} }, "additionalProperties": false, "minProperties": 1 });
-        assert!(compare(&noticing, &more).iter().any(|change| change.breaking), "`b` alone would do now");
+        assert!(compare(&noticing, &more).iter().any(|change| change.breaks_readers), "`b` alone would do now");
     }
 }

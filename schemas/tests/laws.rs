@@ -174,6 +174,31 @@ fn as_an_old_reader_sees(schema: &Value, document: &Value, record: &Value) -> Va
     }
 }
 
+/// Without the members that the schema has no name for.
+fn as_an_old_writer_sends(schema: &Value, document: &Value, record: &Value) -> Value {
+    let schema =
+        schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))).unwrap_or(schema);
+    let object = schema["oneOf"].as_array().into_iter().flatten().find(|branch| branch["type"] == "object").unwrap_or(schema);
+    match record {
+        Value::Object(members) => {
+            let others = &object["additionalProperties"];
+            let is_named = |name: &str| others.is_object() || object["properties"].get(name).is_some();
+            let kept = members.iter().filter(|(name, _)| is_named(name));
+            Value::Object(
+                kept.map(|(name, value)| {
+                    let schema = object["properties"].get(name).unwrap_or(others);
+                    (name.clone(), as_an_old_writer_sends(schema, document, value))
+                })
+                .collect(),
+            )
+        }
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| as_an_old_writer_sends(&object["items"], document, item)).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 fn compiled(document: &Value) -> RecordSchema {
     RecordSchema::compile(document, &Library::default()).unwrap_or_else(|problems| panic!("{document}: {problems:?}"))
 }
@@ -254,7 +279,7 @@ proptest! {
         old in document(), new in document(), keeps in any::<[bool; 6]>(), record in record(), fillers in fillers(),
     ) {
         let new = blended(&old, &new, keeps);
-        if compare(&old, &new).iter().any(|change| change.breaking) {
+        if compare(&old, &new).iter().any(|change| change.breaks_readers) {
             return Err(TestCaseError::reject("breaking"));
         }
         let (before, after) = (compiled(&old), compiled(&new));
@@ -262,6 +287,23 @@ proptest! {
         let seen = as_an_old_reader_sees(&old, &old, &record);
         let faults = before.faults(&seen);
         prop_assert!(faults.is_empty(), "{record} seen as {seen}\nold {old}\nnew {new}: {faults:?}");
+    }
+
+    #[test]
+    fn a_version_that_does_not_break_writers_refuses_nothing_that_they_sent(
+        old in document(), new in document(), keeps in any::<[bool; 6]>(), record in record(), fillers in fillers(),
+    ) {
+        let new = blended(&old, &new, keeps);
+        if compare(&old, &new).iter().any(|change| change.breaks_writers) {
+            return Err(TestCaseError::reject("breaking"));
+        }
+        let (before, after) = (compiled(&old), compiled(&new));
+        let Some(record) = mended(&before, record, &fillers) else { return Err(TestCaseError::reject("not to be mended")) };
+        let sent = as_an_old_writer_sends(&old, &old, &record);
+        if before.is_valid(&sent) {
+            let faults = after.faults(&sent);
+            prop_assert!(faults.is_empty(), "{record} sent as {sent}\nold {old}\nnew {new}: {faults:?}");
+        }
     }
 
     #[test]
@@ -416,13 +458,36 @@ fn no_pair_of_small_schemas_is_compatible_and_refuses_a_value() {
     let mut tried = 0;
     for (old, before) in schemas.iter().zip(&compiled) {
         for (new, after) in schemas.iter().zip(&compiled) {
-            if compare(old, new).iter().any(|change| change.breaking) {
+            if compare(old, new).iter().any(|change| change.breaks_readers) {
                 continue;
             }
             for value in values.iter().filter(|value| after.is_valid(value)) {
                 let seen = as_an_old_reader_sees(old, old, value);
                 assert!(before.is_valid(&seen), "{value} seen as {seen}\nold {old}\nnew {new}");
                 tried += 1;
+            }
+        }
+    }
+    assert!(tried > 10_000, "only {tried} values were tried: compare finds almost everything breaking");
+}
+
+#[test]
+fn no_pair_of_small_schemas_that_writers_survive_refuses_what_they_sent() {
+    let schemas = small_schemas();
+    let compiled: Vec<RecordSchema> = schemas.iter().map(compiled).collect();
+    let values = small_values();
+    let mut tried = 0;
+    for (old, before) in schemas.iter().zip(&compiled) {
+        for (new, after) in schemas.iter().zip(&compiled) {
+            if compare(old, new).iter().any(|change| change.breaks_writers) {
+                continue;
+            }
+            for value in &values {
+                let sent = as_an_old_writer_sends(old, old, value);
+                if before.is_valid(&sent) {
+                    assert!(after.is_valid(&sent), "{value} sent as {sent}\nold {old}\nnew {new}");
+                    tried += 1;
+                }
             }
         }
     }

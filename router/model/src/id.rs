@@ -186,6 +186,12 @@ impl Version {
             text.strip_prefix('v').filter(|digits| !digits.starts_with('0')).filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
         number.and_then(|digits| digits.parse().ok()).map(Self).ok_or(BadId { expected: "`v` and a number, such as `v1`" })
     }
+
+    /// The version's number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
 }
 
 impl TryFrom<String> for Version {

@@ -62,6 +62,7 @@ rules! {
     ValueLost "value_lost" "A value of a change would never reach the legacy system.";
     OperationWrong "operation_wrong" "An operation is offered that cannot be done as described.";
     TestWrong "test_wrong" "A test of the manifest cannot be run as written.";
+    ContractBroken "contract_broken" "Within a version, what callers relied on is no longer so.";
 }
 
 impl Rule {

@@ -1,13 +1,44 @@
 //! `rabita schema`.
 
-use std::path::Path;
+mod diff;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{Failed, output};
 use crate::kinds;
 
-pub(super) fn run(document: Option<&str>, out: Option<&Path>) -> Result<ExitCode, Failed> {
-    let all = rabita_config::schema::all(&kinds::all());
+/// What `schema` is given.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct SchemaArguments {
+    #[command(subcommand)]
+    command: Option<SchemaCommand>,
+    /// `rabita`, `agencies`, `registry`, `system`, `grants` or `transparency`, or `results` for those of `connector test`;
+    /// without it, all are written into `--out`.
+    document: Option<String>,
+    /// Write `NAME.schema.json` files into this directory.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SchemaCommand {
+    /// Tell each difference of two schemas of records, and whether it breaks those who read or those who write. Exits
+    /// with 1 where one does.
+    Diff(diff::DiffArguments),
+}
+
+pub(super) fn run(arguments: &SchemaArguments) -> Result<ExitCode, Failed> {
+    match &arguments.command {
+        Some(SchemaCommand::Diff(arguments)) => diff::run(arguments),
+        None => print(arguments.document.as_deref(), arguments.out.as_deref()),
+    }
+}
+
+fn print(document: Option<&str>, out: Option<&Path>) -> Result<ExitCode, Failed> {
+    let mut all = rabita_config::schema::all(&kinds::all());
+    all.push(("results", rabita_trial::report::json::schema()));
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
     let chosen: Vec<_> = all.iter().filter(|(name, _)| document.is_none_or(|wanted| wanted == *name)).collect();
     if chosen.is_empty() {
