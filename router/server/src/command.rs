@@ -2,6 +2,7 @@
 
 mod check;
 mod connector_new;
+mod connector_record;
 mod connector_test;
 mod demo;
 mod explain;
@@ -45,6 +46,9 @@ enum Command {
         /// Exit with 1 for warnings too.
         #[arg(long)]
         strict: bool,
+        /// Also refuse what breaks callers within a version, as against this: a revision of git, or a directory.
+        #[arg(long, value_name = "REV")]
+        against: Option<String>,
     },
     /// Test connectors and their manifests.
     Connector {
@@ -75,14 +79,8 @@ enum Command {
     },
     /// Run a small country in a scratch directory, and print commands to try on it.
     Demo(demo::DemoArguments),
-    /// Print the JSON Schemas of the configuration's documents, for editors.
-    Schema {
-        /// `rabita`, `agencies`, `registry`, `system`, `grants` or `transparency`; without it, all are written into `--out`.
-        document: Option<String>,
-        /// Write `NAME.schema.json` files into this directory.
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-    },
+    /// Print the JSON Schemas of the configuration's documents, for editors; or compare two schemas of records.
+    Schema(schema::SchemaArguments),
     /// Print completions for a shell.
     Completions { shell: Shell },
 }
@@ -91,6 +89,8 @@ enum Command {
 enum ConnectorCommand {
     /// Ask a legacy system what it holds, and write a manifest, schemas and tests for it.
     New(connector_new::NewArguments),
+    /// Record a live exchange as a test of its manifest, with look-alikes in the place of real people.
+    Record(connector_record::RecordArguments),
     /// Run the `tests:` of manifests: on stand-ins for the legacy systems, or with --live on the real ones.
     Test(connector_test::TestArguments),
 }
@@ -107,8 +107,9 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Serve { config } => serve::run(&config),
-        Command::Check { directory, format, strict } => check::run(&directory, format, strict),
+        Command::Check { directory, format, strict, against } => check::run(&directory, format, strict, against.as_deref()),
         Command::Connector { command: ConnectorCommand::New(arguments) } => connector_new::run(&arguments),
+        Command::Connector { command: ConnectorCommand::Record(arguments) } => connector_record::run(&arguments),
         Command::Connector { command: ConnectorCommand::Test(arguments) } => connector_test::run(&arguments),
         Command::Try(arguments) => try_call::run(&arguments),
         Command::Updates { command } => updates::run(&command),
@@ -116,7 +117,7 @@ pub fn run() -> ExitCode {
         Command::Grants { command } => grants::run(&command),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(arguments) => demo::run(&arguments),
-        Command::Schema { document, out } => schema::run(document.as_deref(), out.as_deref()),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut cli(), "rabita", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -154,7 +154,10 @@ fn every_command_that_a_document_names_is_one_with_these_flags() {
                     }
                 } else if let Some(sub) = own.find_subcommand(word) {
                     own = sub;
-                } else if own.has_subcommands() && word.chars().all(|c| c.is_ascii_lowercase()) {
+                } else if own.has_subcommands()
+                    && own.get_positionals().next().is_none()
+                    && word.chars().all(|c| c.is_ascii_lowercase())
+                {
                     wrong.push(format!("{}: {} has no command {word}", document.display(), own.get_name()));
                 }
             }

@@ -130,7 +130,7 @@ async fn make(arguments: &NewArguments) -> Result<ExitCode, Failed> {
     let written = place.write(&registry, &agency, &made, arguments.grant.as_deref())?;
     written.tell(&made);
     proof.tell();
-    let checked = super::check::run(&place.directory, super::check::Form::Text, false)?;
+    let checked = super::check::run(&place.directory, super::check::Form::Text, false, None)?;
     written.tell_next(&registry, arguments.grant.as_deref(), is_live);
     Ok(if proof.holds() { checked } else { ExitCode::FAILURE })
 }

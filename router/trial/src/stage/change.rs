@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use rabita_model::{Fault, FieldName, Operation};
+use rabita_model::{Code, ExchangeId, Fault, FieldName, Operation};
 use rabita_sdk::manifest::{ChangeWord, TestChange};
 use rabita_sdk::plan::PlannedEntity;
-use rabita_sdk::{Act, Applied, Call, Change, ChangeKind, Connector, Legacy};
+use rabita_sdk::{Act, Applied, Call, Change, ChangeKind, Connector, Failure, Legacy};
 use serde_json::{Map, Value};
 use uuid::Uuid;
-
-use crate::machine::new_exchange;
 
 /// Makes a change; what goes wrong begins with its code.
 pub(super) async fn apply(
@@ -17,6 +15,7 @@ pub(super) async fn apply(
     entity: &PlannedEntity,
     connector: &dyn Connector,
     timeout: Duration,
+    new_exchange: fn() -> ExchangeId,
 ) -> Result<(), String> {
     let key = entity.mapping.key(&key_values(change, entity)).map_err(told)?;
     let call = Call { exchange: new_exchange(), deadline: Instant::now() + timeout, traceparent: None };
@@ -28,8 +27,9 @@ pub(super) async fn apply(
         ChangeWord::Act => return act(change, entity, connector, key, &call).await,
     };
     let values = entity.mapping.encode(&change.record, kind.operation()).map_err(told)?;
+    let change_is_create = kind == ChangeKind::Create;
     let change = Change { entity: entity.index, id: Uuid::now_v7(), kind, key, values, expected_version: None };
-    done(connector.apply(change, &call).await.map_err(|failure| failure.to_string())?)
+    done(connector.apply(change, &call).await.map_err(coded)?, change_is_create)
 }
 
 /// Makes an action, and compares what it replies.
@@ -45,8 +45,8 @@ async fn act(
     let (at, action) = found.ok_or_else(|| format!("the entity has no action `{name}`"))?;
     let values = action.request.encode(&change.input, Operation::Act).map_err(told)?;
     let act = Act { entity: entity.index, action: at, id: Uuid::now_v7(), key, values, expected_version: None };
-    let acted = connector.act(act, call).await.map_err(|failure| failure.to_string())?;
-    done(acted.applied)?;
+    let acted = connector.act(act, call).await.map_err(coded)?;
+    done(acted.applied, false)?;
     let Some(expected) = &change.expect_reply else { return Ok(()) };
     let mapping = action.reply.as_ref().ok_or_else(|| format!("the action `{name}` has no reply"))?;
     let (reply, faults) = mapping.decode(&acted.reply.unwrap_or_default(), &mapping.all());
@@ -57,12 +57,26 @@ async fn act(
     if reply == *expected { Ok(()) } else { Err(format!("the action replied {reply}, {expected} was expected")) }
 }
 
-fn done(applied: Applied) -> Result<(), String> {
+fn done(applied: Applied, creates: bool) -> Result<(), String> {
     match applied {
         Applied::Done | Applied::Before => Ok(()),
         Applied::Absent => Err("record_absent: there is no such record to change".to_owned()),
-        Applied::Conflict => Err("conflict: the record is there already, or at another version".to_owned()),
+        Applied::Conflict if creates => Err("record_exists: the record is there already".to_owned()),
+        Applied::Conflict => Err("precondition_failed: the record is at another version".to_owned()),
     }
+}
+
+/// A failure with the code that callers would get.
+fn coded(failure: Failure) -> String {
+    let code = match failure {
+        Failure::Refused { .. } => Code::RegistryRefused,
+        Failure::Unavailable { .. } => Code::RegistryUnavailable,
+        Failure::TimedOut { .. } => Code::RegistryTimeout,
+        Failure::Unknown { .. } => Code::OutcomeUnknown,
+        Failure::Malformed { .. } => Code::RegistryBrokeContract,
+        Failure::Unsupported { .. } => Code::Internal,
+    };
+    format!("{code}: {failure}")
 }
 
 fn key_values(change: &TestChange, entity: &PlannedEntity) -> Vec<Value> {
