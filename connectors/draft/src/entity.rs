@@ -39,7 +39,7 @@ pub(crate) struct DraftedField {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Shape {
-    One(Proposal),
+    One(Box<Proposal>),
     /// Streamed by itself.
     Binary,
     /// A repeated group with fields of its own.
@@ -50,11 +50,11 @@ impl DraftedField {
     /// The rule, as the manifest writes it.
     pub(crate) fn rule(&self) -> Value {
         match &self.shape {
-            Shape::One(Proposal { read: Some(read), .. }) => json!({ "from": self.source.as_str(), "read": read }),
-            Shape::One(proposal) => match proposal.codec.as_slice() {
-                [] => json!(self.source.as_str()),
-                [one] => json!({ "from": self.source.as_str(), "codec": one }),
-                several => json!({ "from": self.source.as_str(), "codec": several }),
+            Shape::One(proposal) => match (&proposal.read, proposal.codec.as_slice()) {
+                (Some(read), _) => json!({ "from": self.source.as_str(), "read": read }),
+                (None, []) => json!(self.source.as_str()),
+                (None, [one]) => json!({ "from": self.source.as_str(), "codec": one }),
+                (None, several) => json!({ "from": self.source.as_str(), "codec": several }),
             },
             Shape::Binary => json!({ "from": self.source.as_str(), "binary": { "media_type": "application/octet-stream" } }),
             Shape::Group(fields) => {
@@ -67,7 +67,7 @@ impl DraftedField {
     /// The proposals of this field and of those within it.
     pub(crate) fn proposals(&self) -> Vec<&Proposal> {
         match &self.shape {
-            Shape::One(proposal) => vec![proposal],
+            Shape::One(proposal) => vec![proposal.as_ref()],
             Shape::Binary => Vec::new(),
             Shape::Group(fields) => fields.iter().flat_map(Self::proposals).collect(),
         }
@@ -167,7 +167,7 @@ fn field(context: &Context<'_>, column: &SurveyedColumn, rows: &[Row], taken: &m
     let shape = match &column.value {
         ValueType::Bytes => Shape::Binary,
         ValueType::Group(columns) => Shape::Group(group(context, column, columns, rows)?),
-        _ => Shape::One(propose(context, column, &Profile::of(rows, &column.source))?),
+        _ => Shape::One(Box::new(propose(context, column, &Profile::of(rows, &column.source))?)),
     };
     let name = taken.take(&names::field(column.name.as_deref().unwrap_or(column.source.as_str())));
     let unsure = match &shape {

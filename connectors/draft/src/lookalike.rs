@@ -5,11 +5,11 @@
 //! same look-alike, so that rows which belong together still do. What it becomes depends on a secret key: without it
 //! nobody can try out who might have become this, however few the possible values are.
 
+mod day;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_lc_rs::hmac;
-use jiff::ToSpan as _;
-use jiff::civil::Date;
 use rabita_sdk::{Legacy, Row, Source};
 
 /// Texts with fewer letters and digits may coincide with somebody's: they point to nobody.
@@ -106,7 +106,7 @@ impl LookAlikes {
             let mut dice = Dice::new(&self.key, source, &text, attempt);
             let made = match how {
                 Disguise::Day(format) => {
-                    moved(&text, format, &mut dice).or_else(|| Some(self.characters(source, &text, &mut dice)))
+                    day::moved(&text, format, &mut dice).or_else(|| Some(self.characters(source, &text, &mut dice)))
                 }
                 Disguise::Keep | Disguise::Characters => Some(self.characters(source, &text, &mut dice)),
             }?;
@@ -206,75 +206,6 @@ fn fixed_places(texts: &[String]) -> Vec<Option<char>> {
     fixed
 }
 
-/// A day some years away, with the same parts unknown.
-fn moved(text: &str, format: &str, dice: &mut Dice) -> Option<String> {
-    let places = places(format)?;
-    let digits: Vec<char> = text.chars().collect();
-    // An integer has lost the zeros before it.
-    let width: usize = places.iter().map(|(_, digits)| digits).sum();
-    let padded: Vec<char> = std::iter::repeat_n('0', width.saturating_sub(digits.len())).chain(digits.iter().copied()).collect();
-    let mut numbers = BTreeMap::new();
-    let mut at = 0;
-    for (part, length) in &places {
-        let piece: String = padded.get(at..at + length)?.iter().collect();
-        at += length;
-        if let Some(part) = part {
-            numbers.insert(*part, piece.parse::<i16>().ok()?);
-        }
-    }
-    let (year, month, day) = (numbers.get(&'Y').copied()?, numbers.get(&'m').copied(), numbers.get(&'d').copied());
-    let real = Date::new(year, as_part(month)?, as_part(day)?).ok()?;
-    let years = i64::try_from(dice.below(9)).ok()? + 1;
-    let days = i64::try_from(dice.below(300)).ok()? + 1;
-    let made = real.checked_sub(years.years()).and_then(|date| date.checked_sub(days.days())).ok()?;
-    let mut made_text = String::new();
-    let mut at = 0;
-    for (part, length) in &places {
-        let number = match part {
-            Some('Y') => Some(made.year()),
-            Some('m') => Some(if month == Some(0) { 0 } else { made.month().into() }),
-            Some('d') => Some(if day == Some(0) { 0 } else { made.day().into() }),
-            _ => None,
-        };
-        match number {
-            Some(number) => made_text.push_str(&format!("{number:0length$}")),
-            None => made_text.extend(padded.get(at..at + length)?),
-        }
-        at += length;
-    }
-    // What follows the day, such as a time, keeps its form.
-    let rest: String = padded
-        .get(at..)?
-        .iter()
-        .map(|character| if character.is_ascii_digit() { dice.between('0', '5') } else { *character })
-        .collect();
-    made_text.push_str(&rest);
-    let is_number = digits.len() < width;
-    Some(if is_number { made_text.trim_start_matches('0').to_owned() } else { made_text })
-}
-
-fn as_part(number: Option<i16>) -> Option<i8> {
-    i8::try_from(number.unwrap_or(1).max(1)).ok()
-}
-
-/// The parts of a format and how many characters each has; `None` for those that stand for themselves.
-fn places(format: &str) -> Option<Vec<(Option<char>, usize)>> {
-    let mut places = Vec::new();
-    let mut characters = format.chars();
-    while let Some(character) = characters.next() {
-        places.push(match character {
-            '%' => match characters.next()? {
-                'Y' => (Some('Y'), 4),
-                'm' => (Some('m'), 2),
-                'd' => (Some('d'), 2),
-                _ => return None,
-            },
-            _ => (None, 1),
-        });
-    }
-    Some(places)
-}
-
 fn each_scalar<'a>(value: Option<&'a Legacy>, tell: &mut impl FnMut(&'a Legacy)) {
     match value {
         Some(Legacy::List(items)) => items.iter().for_each(|item| each_scalar(Some(item), tell)),
@@ -284,7 +215,7 @@ fn each_scalar<'a>(value: Option<&'a Legacy>, tell: &mut impl FnMut(&'a Legacy))
 }
 
 /// Draws that the same value always brings.
-struct Dice<'a> {
+pub(super) struct Dice<'a> {
     key: &'a hmac::Key,
     about: Vec<u8>,
     drawn: Vec<u8>,
@@ -298,7 +229,7 @@ impl<'a> Dice<'a> {
         Self { key, about, drawn: Vec::new(), block: 0 }
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         if self.drawn.len() < 4 {
             let about = [&self.about[..], &self.block.to_be_bytes()].concat();
             self.drawn.extend_from_slice(hmac::sign(self.key, &about).as_ref());
@@ -309,7 +240,7 @@ impl<'a> Dice<'a> {
         number % end.max(1)
     }
 
-    fn between(&mut self, first: char, last: char) -> char {
+    pub(super) fn between(&mut self, first: char, last: char) -> char {
         let span = u32::from(last) - u32::from(first) + 1;
         let drawn = u32::try_from(self.below(span as usize)).unwrap_or(0);
         char::from_u32(u32::from(first) + drawn).unwrap_or(first)
@@ -321,69 +252,4 @@ impl<'a> Dice<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn disguised(texts: &[&str], how: Disguise) -> Vec<String> {
-        let source = Source::new("X");
-        let rows: Vec<Row> = texts.iter().map(|text| [("X", Legacy::from(*text))].into_iter().collect()).collect();
-        let made = LookAlikes::new(b"a key", BTreeMap::from([(source.clone(), how)]), BTreeSet::new(), &rows);
-        rows.iter()
-            .map(|row| made.row(row).expect("a look-alike").find(&source).and_then(Legacy::to_text).expect("a text").into_owned())
-            .collect()
-    }
-
-    fn shape(text: &str) -> String {
-        text.chars()
-            .map(|character| match character {
-                '0'..='9' => '9',
-                other if other.is_alphabetic() && other.is_uppercase() => 'A',
-                other if other.is_alphabetic() => 'a',
-                other => other,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn keeps_shape_case_alphabet_and_length_and_no_value() {
-        let real = ["Əliyeva-Ħasanova ", "5ZJBKH7", "Жуков", "O'Neill 3b", "00012345", "Ünvanı 12/4"];
-        for (real, made) in real.iter().zip(disguised(&real, Disguise::Characters)) {
-            assert_eq!(shape(real), shape(&made), "{real} became {made}");
-            assert_ne!(*real, made);
-        }
-        let made = disguised(&["Жуков"], Disguise::Characters);
-        assert!(made[0].chars().all(|letter| ('\u{400}'..'\u{530}').contains(&letter)), "{made:?}");
-    }
-
-    #[test]
-    fn one_value_becomes_one_look_alike_and_with_another_key_another() {
-        let made = disguised(&["Denise", "Denise"], Disguise::Characters);
-        assert_eq!(made[0], made[1]);
-        let rows: Vec<Row> = vec![[("X", "Denise".into())].into_iter().collect()];
-        let other =
-            LookAlikes::new(b"another", BTreeMap::from([(Source::new("X"), Disguise::Characters)]), BTreeSet::new(), &rows);
-        assert_ne!(other.row(&rows[0]).expect("a row").get("X"), Some(&made[0].as_str().into()));
-    }
-
-    #[test]
-    fn a_day_is_moved_and_stays_a_day_with_the_same_parts_unknown() {
-        let made = disguised(&["19780321", "19780300", "19780000"], Disguise::Day("%Y%m%d".into()));
-        assert!(made.iter().all(|day| day.len() == 8 && day.starts_with("19")), "{made:?}");
-        assert!(made[1].ends_with("00") && !made[1].ends_with("0000"), "{made:?}");
-        assert!(made[2].ends_with("0000"), "{made:?}");
-        let day: Date = format!("{}-{}-{}", &made[0][..4], &made[0][4..6], &made[0][6..]).parse().expect("a day");
-        assert!(day < jiff::civil::date(1978, 3, 21));
-        let times = disguised(&["2024-02-29T13:45:10Z"], Disguise::Day("%Y-%m-%d".into()));
-        assert!(times[0].parse::<jiff::Timestamp>().is_ok(), "{times:?}");
-        assert_eq!(disguised(&["1.3.78"], Disguise::Day("%d.%m.%Y".into()))[0].len(), 6, "what is no day goes by characters");
-    }
-
-    #[test]
-    fn what_is_the_same_in_all_of_many_values_stays() {
-        let real: Vec<String> = (10..40).map(|number| format!("AZ-{number}77{number}")).collect();
-        let texts: Vec<&str> = real.iter().map(String::as_str).collect();
-        let made = disguised(&texts, Disguise::Characters);
-        assert!(made.iter().all(|made| made.starts_with("AZ-")), "{made:?}");
-        assert!(made.iter().all(|made| !real.contains(made)), "{made:?}");
-    }
-}
+mod tests;

@@ -50,7 +50,7 @@ pub(crate) fn filters(entity: &DraftedEntity<'_>) -> Map<String, Value> {
 
 fn single<'a>(entity: &'a DraftedEntity<'_>, source: &Source) -> Option<(&'a DraftedField, &'a Proposal)> {
     entity.fields.iter().find_map(|field| match &field.shape {
-        Shape::One(proposal) if field.source == *source => Some((field, proposal)),
+        Shape::One(proposal) if field.source == *source => Some((field, proposal.as_ref())),
         _ => None,
     })
 }

@@ -40,10 +40,11 @@ pub(crate) fn mend(entity: &mut DraftedEntity<'_>, mapping: &Mapping) -> bool {
         let Some(field) = field(entity, name) else { continue };
         mended |= std::mem::replace(&mut field.required, false);
         let why = format!("required by the registry, and without a value in {} sampled records", of(*count, total));
-        if !found.undecoded.contains_key(name) && entity_key_is_not(entity, name) {
-            if let Some(field) = self::field(entity, name) {
-                add(&mut field.unsure, why);
-            }
+        if !found.undecoded.contains_key(name)
+            && entity_key_is_not(entity, name)
+            && let Some(field) = self::field(entity, name)
+        {
+            add(&mut field.unsure, why);
         }
     }
     for (name, count) in found.undecoded {
@@ -156,7 +157,7 @@ fn mend_codec(entity: &mut DraftedEntity<'_>, name: &str, count: usize, total: u
     let Some(field) = field(entity, name) else { return false };
     match &mut field.shape {
         Shape::One(proposal) => {
-            *proposal = as_it_is(&rows, &field.source, proposal);
+            **proposal = as_it_is(&rows, &field.source, proposal);
             add(
                 &mut field.unsure,
                 format!("{} sampled values did not fit what it was taken for: answered as they are", of(count, total)),
@@ -202,14 +203,14 @@ fn loosen(entity: &mut DraftedEntity<'_>, name: &str, count: usize, total: usize
     let constraints: Vec<String> =
         proposal.schema.keys().filter(|key| !matches!(key.as_str(), "type" | "items")).cloned().collect();
     if constraints.is_empty() {
-        *proposal = as_it_is(&rows, &field.source, proposal);
+        **proposal = as_it_is(&rows, &field.source, proposal);
         add(&mut field.unsure, format!("{} sampled values are of another type than declared", of(count, total)));
         return true;
     }
     let is_enum = constraints.iter().any(|key| key == "enum");
     proposal.schema.retain(|key, _| matches!(key.as_str(), "type" | "items"));
     if is_enum {
-        *proposal = as_it_is(&rows, &field.source, proposal);
+        **proposal = as_it_is(&rows, &field.source, proposal);
     }
     let why = format!("{} sampled values break {}, which was taken away", of(count, total), constraints.join(", "));
     add(&mut field.unsure, why);

@@ -7,7 +7,8 @@ use rabita_sdk::survey::{
     ClosedList, CodeTable, Foreseen, ListedCode, Offers, Reference, Samples, Searchable, SurveyedColumn, SurveyedEntity,
     ValueType,
 };
-use rabita_sdk::{Connector, Double, Legacy, OpenError, RegistrySpec, Row, Secrets, Source};
+use rabita_sdk::{Connector, Double, Finding, Legacy, OpenError, RegistrySpec, Row, Secrets, Source};
+use serde_json::json;
 
 use super::*;
 
