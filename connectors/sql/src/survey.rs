@@ -170,7 +170,8 @@ impl Surveyor<'_> {
     async fn count(&self, table: &Table) -> Result<Option<u64>, SurveyError> {
         let dialect = self.pool.dialect();
         let most = self.limits.codes + 1;
-        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT {most}) counted", dialect.quote_table(&table.name));
+        let counted = dialect.selected("count(*)", &Column::int());
+        let sql = format!("SELECT {counted} FROM (SELECT 1 FROM {} LIMIT {most}) counted", dialect.quote_table(&table.name));
         let rows = self.ask(Statement::new(dialect, &sql), &[Column::int()]).await?;
         let count = rows.first().and_then(|row| row.first()).and_then(Legacy::to_text).and_then(|text| text.parse().ok());
         Ok(count.filter(|count: &u64| usize::try_from(*count).is_ok_and(|count| count < most)))

@@ -88,7 +88,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ConnectorCommand {
     /// Ask a legacy system what it holds, and write a manifest, schemas and tests for it.
-    New(connector_new::NewArguments),
+    New(Box<connector_new::NewArguments>),
     /// Record a live exchange as a test of its manifest, with look-alikes in the place of real people.
     Record(connector_record::RecordArguments),
     /// Run the `tests:` of manifests: on stand-ins for the legacy systems, or with --live on the real ones.

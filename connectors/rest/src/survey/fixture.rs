@@ -4,7 +4,7 @@ use rabita_sdk::survey::{Foreseen, Question};
 use rabita_sdk::{Legacy, Row};
 use serde_json::{Map, Value, json};
 
-use crate::from::{FilterParams, From};
+use crate::from::{FilterParams, From, OffsetPaging, PagePaging, Paging, SearchAt};
 
 /// One exchange.
 pub(crate) fn fixture(foreseen: &Foreseen<'_>) -> Option<Value> {
@@ -22,7 +22,7 @@ pub(crate) fn fixture(foreseen: &Foreseen<'_>) -> Option<Value> {
             query.insert(parameter, json!(value.to_text()?));
             json!({
                 "request": { "method": "GET", "path": search.path, "query": query },
-                "response": { "json": at(&search.records, Value::Array(records)) },
+                "response": { "json": page(search, records) },
             })
         }
     };
@@ -45,6 +45,22 @@ fn read(foreseen: &Foreseen<'_>, from: &From, key: &[Legacy]) -> Option<Value> {
         None => json!({ "status": 404 }),
     };
     Some(json!({ "request": { "method": "GET", "path": path }, "response": response }))
+}
+
+/// The answer of a search: its only page, which says that it is.
+fn page(search: &SearchAt, records: Vec<Value>) -> Value {
+    let count = match &search.paging {
+        Paging::Page(PagePaging { total_pages: Some(path), .. }) => Some(at(path, json!(1))),
+        Paging::Offset(OffsetPaging { total: Some(path), .. }) => Some(at(path, json!(records.len()))),
+        _ => None,
+    };
+    let mut answer = at(&search.records, Value::Array(records));
+    if let (Value::Object(answer), Some(Value::Object(count))) = (&mut answer, count) {
+        for (name, value) in count {
+            answer.entry(name).or_insert(value);
+        }
+    }
+    answer
 }
 
 fn record(row: &Row) -> Value {

@@ -3,8 +3,10 @@
 //! Wrongly taken for one, a table of people would lend its names to tests. So it has to have a short code for its key,
 //! one or two texts beside it, and other tables that use the code.
 
+use std::collections::BTreeSet;
+
 use rabita_sdk::survey::{CodeTable, SurveyError, ValueType};
-use rabita_sdk::{Row, Source};
+use rabita_sdk::{Legacy, Row, Source};
 use serde_json::json;
 
 use super::Surveyor;
@@ -23,15 +25,15 @@ const HINTS: [&str; 10] = ["code", "kod", "type", "typ", "status", "kind", "cate
 pub(super) async fn find(surveyor: &Surveyor<'_>, tables: &[Table]) -> Result<Vec<CodeTable>, SurveyError> {
     let mut found = Vec::new();
     for table in tables {
-        if let Some((code, meaning)) = columns(table, tables) {
-            found.push(read(surveyor, table, code, meaning).await?);
+        if let Some((code, texts)) = columns(table, tables) {
+            found.push(read(surveyor, table, code, &texts).await?);
         }
     }
     Ok(found)
 }
 
-/// The columns of code and meaning, where the table is one of codes.
-fn columns<'a>(table: &'a Table, tables: &[Table]) -> Option<(&'a TableColumn, &'a TableColumn)> {
+/// The columns of the code and of the texts beside it, where the table is one of codes.
+fn columns<'a>(table: &'a Table, tables: &[Table]) -> Option<(&'a TableColumn, Vec<&'a TableColumn>)> {
     let [key] = table.key.as_slice() else { return None };
     let code = table.columns.iter().find(|column| column.name == *key)?;
     let rows = table.count?;
@@ -49,13 +51,7 @@ fn columns<'a>(table: &'a Table, tables: &[Table]) -> Option<(&'a TableColumn, &
     if !is_short || !is_small || !is_used(table, key, tables) {
         return None;
     }
-    let length = |column: &&&TableColumn| match column.value {
-        ValueType::Text { max, .. } => max.unwrap_or(u32::MAX),
-        _ => 0,
-    };
-    // The long text, of which the other is the short form.
-    let meaning = texts.iter().filter(|column| column.not_null).max_by_key(length).or_else(|| texts.iter().max_by_key(length))?;
-    Some((code, meaning))
+    Some((code, texts))
 }
 
 /// Whether another table uses the code: by a foreign key, or by a column whose name ends in the key's.
@@ -70,26 +66,33 @@ fn is_used(table: &Table, key: &str, tables: &[Table]) -> bool {
     })
 }
 
+/// The rows. Of several texts the one that tells the codes apart best is the meaning.
 async fn read(
     surveyor: &Surveyor<'_>,
     table: &Table,
     code: &TableColumn,
-    meaning: &TableColumn,
+    texts: &[&TableColumn],
 ) -> Result<CodeTable, SurveyError> {
     let dialect = surveyor.pool.dialect();
-    let quoted = [dialect.quote(&code.name), dialect.quote(&meaning.name)];
+    let names: Vec<&str> = std::iter::once(code).chain(texts.iter().copied()).map(|column| column.name.as_str()).collect();
+    let quoted: Vec<String> = names.iter().map(|name| dialect.quote(name)).collect();
     let from = dialect.quote_table(&table.name);
     let columns = surveyor.describe(format!("SELECT {} FROM {from}", quoted.join(", "))).await?;
     let selected: Vec<String> = quoted.iter().zip(&columns).map(|(name, column)| dialect.selected(name, column)).collect();
     let sql = format!("SELECT {} FROM {from} ORDER BY {} LIMIT {}", selected.join(", "), quoted[0], surveyor.limits.codes);
     let rows = surveyor.ask(Statement::new(dialect, &sql), &columns).await?;
-    let names = [code.name.as_str(), meaning.name.as_str()];
+    let distinct = |at: usize| {
+        rows.iter().filter_map(|row| row[at].to_text()).filter(|text| !text.trim().is_empty()).collect::<BTreeSet<_>>().len()
+    };
+    // The last of the best would be the one that `max_by_key` takes.
+    let meaning = (1..names.len()).rev().max_by_key(|at| distinct(*at)).unwrap_or(1);
+    let pair = |row: &Vec<Legacy>| [0, meaning].into_iter().map(|at| (names[at], row[at].clone())).collect::<Row>();
     Ok(CodeTable {
         name: table.name.clone(),
         comment: table.comment.clone(),
         from: json!(table.name),
-        code: Source::new(&code.name),
-        value: Source::new(&meaning.name),
-        rows: rows.into_iter().map(|row| names.into_iter().zip(row).collect::<Row>()).collect(),
+        code: Source::new(names[0]),
+        value: Source::new(names[meaning]),
+        rows: rows.iter().map(pair).collect(),
     })
 }
