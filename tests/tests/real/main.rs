@@ -4,6 +4,7 @@
 mod brp;
 mod brreg;
 mod check;
+mod new;
 mod vies;
 
 /// The command line, built with these tests.
