@@ -103,7 +103,7 @@ impl LookAlikes {
             return Some(value.clone());
         }
         (0..TRIES).find_map(|attempt| {
-            let mut dice = Dice::new(&self.key, source, &text, attempt);
+            let mut dice = Dice::new(&self.key, &text, attempt);
             let made = match how {
                 Disguise::Day(format) => {
                     day::moved(&text, format, &mut dice).or_else(|| Some(self.characters(source, &text, &mut dice)))
@@ -223,7 +223,7 @@ pub(super) struct Dice<'a> {
 }
 
 impl<'a> Dice<'a> {
-    fn new(key: &'a hmac::Key, _source: &Source, text: &str, attempt: u32) -> Self {
+    fn new(key: &'a hmac::Key, text: &str, attempt: u32) -> Self {
         // The source is no part of it: a number that stands in two tables is the same number in both.
         let about = [&attempt.to_be_bytes()[..], text.trim().as_bytes()].concat();
         Self { key, about, drawn: Vec::new(), block: 0 }
