@@ -134,7 +134,7 @@ async fn a_fixture_answers_the_request_that_is_made() {
         settings: &survey.settings,
         entity: &survey.entities[0],
         question: Question::Read(&key),
-        rows: &[row.clone()],
+        rows: std::slice::from_ref(&row),
         tables: &[],
     };
     let expected = json!([{
