@@ -80,6 +80,9 @@ fn check_entity(plan: &Plan, settings: &Settings, findings: &mut Vec<Finding>) {
                 "the name of an entry changes when it is moved: take an attribute as the key",
             ));
         }
+        if plan.origin.lists.contains(source) {
+            findings.push(Finding::new(place(spec, source), "a key is one value: leave it out of `lists`"));
+        }
         if plan.binary.contains(source) {
             findings.push(Finding::new(place(spec, source), "a key is text: bytes can be none"));
         }

@@ -1,7 +1,7 @@
 //! An entity's `from:`: where in the directory its entries are.
 //!
 //! A source is the name of an attribute, options included (`cn;lang-az`, `userCertificate;binary`), or `dn`, the entry's
-//! own name. An attribute with several values is read by `each`.
+//! own name. An attribute with several values is read by `each`, or is named in `lists`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,9 @@ pub struct Origin {
     /// Attributes that are bytes, where the directory's schema does not say so.
     #[serde(default)]
     pub binary: BTreeSet<Source>,
+    /// Attributes that come as a list, be it one value or several, and are written as one.
+    #[serde(default)]
+    pub lists: BTreeSet<Source>,
     /// Differences that the directory itself overlooks when it compares the attributes that can be searched by.
     #[serde(default)]
     pub ignores: Vec<Ignore>,

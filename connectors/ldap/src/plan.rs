@@ -7,6 +7,8 @@ use rabita_sdk::{EntitySpec, Finding, OpenError, Source, TableSpec, Wanted};
 use crate::dn::{self, Template};
 use crate::origin::{Bump, Feed, Origin, ScopeWord};
 use crate::protocol::{Filter, Scope, parse_filter};
+use crate::schema::Schema;
+use crate::values::Reader;
 
 /// An entity.
 pub(crate) struct Plan {
@@ -80,6 +82,11 @@ impl Plan {
             let faults: Vec<_> = findings.iter().map(|finding| format!("{}: {}", finding.pointer, finding.message)).collect();
             OpenError(faults.join("; "))
         })
+    }
+
+    /// How the values of a source are read.
+    pub(crate) fn reader(&self, source: &Source, schema: &Schema) -> Reader {
+        Reader::new(source, schema, self.binary.contains(source), self.origin.lists.contains(source))
     }
 
     pub(crate) fn bumps(&self) -> Option<&Source> {

@@ -51,7 +51,7 @@ impl Selection {
         if let Some(group) = wanted.groups.iter().find(|group| !group.sources.is_empty()) {
             return Err(Failure::unsupported(format!("the values of {} have no members", group.name)));
         }
-        let reader = |source: &Source| Reader::new(source, &session.schema, session.plan.binary.contains(source));
+        let reader = |source: &Source| session.plan.reader(source, &session.schema);
         let key = &session.plan.spec.key;
         let groups = wanted.groups.iter().map(|group| &group.name);
         let mut attributes: Vec<String> = Vec::new();

@@ -62,7 +62,7 @@ impl Test {
             }
         }
         let Some(value) = bytes(&condition.value) else { return Ok(None) };
-        let reader = Reader::new(source, schema, plan.binary.contains(source));
+        let reader = plan.reader(source, schema);
         let syntax = schema.attribute(source.as_str()).map_or(Syntax::Text, |attribute| attribute.syntax);
         let is_text = matches!(syntax, Syntax::Text | Syntax::Bytes);
         let is_rechecked = is_text && matches!(condition.comparison, Comparison::Equals | Comparison::Prefix);

@@ -16,14 +16,16 @@ pub(crate) struct Reader {
     /// The name by which the directory answers.
     name: String,
     syntax: Syntax,
+    /// Whether one value is a list too.
+    is_list: bool,
 }
 
 impl Reader {
-    pub(crate) fn new(source: &Source, schema: &Schema, is_binary: bool) -> Self {
+    pub(crate) fn new(source: &Source, schema: &Schema, is_binary: bool, is_list: bool) -> Self {
         let name = schema.answered(source.as_str());
         let told = schema.attribute(source.as_str()).map_or(Syntax::Text, |attribute| attribute.syntax);
         let is_binary = is_binary || name.split(';').skip(1).any(|option| option.eq_ignore_ascii_case("binary"));
-        Self { source: source.clone(), name, syntax: if is_binary { Syntax::Bytes } else { told } }
+        Self { source: source.clone(), name, syntax: if is_binary { Syntax::Bytes } else { told }, is_list }
     }
 
     /// All values, as they came.
@@ -49,7 +51,7 @@ impl Reader {
         }
         match self.raw(entry)? {
             [] => Ok(Legacy::Null),
-            [one] => self.one(one),
+            [one] if !self.is_list => self.one(one),
             _ => self.list(entry),
         }
     }

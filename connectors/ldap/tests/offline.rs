@@ -39,6 +39,7 @@ fn registry(settings: Value, from: Value) -> RegistrySpec {
             written(Operation::Create, "sn"),
             written(Operation::Update, "sn"),
             written(Operation::Update, "grade"),
+            written(Operation::Update, "telephoneNumber"),
             written(Operation::Replace, "sn"),
             written(Operation::Replace, "grade"),
         ],
@@ -62,6 +63,7 @@ fn from() -> Value {
         "base": "ou=officials,o=registry",
         "class": "official",
         "ignores": ["case"],
+        "lists": ["telephoneNumber"],
         "create": { "rdn": "uid={uid}", "classes": ["official"], "set": { "cn": "{sn} ({uid})" } },
     })
 }
@@ -74,7 +76,7 @@ fn fixture() -> Value {
     json!([
         {
             "dn": "uid=leyla,ou=officials,o=registry", "objectClass": ["top", "official"], "uid": "leyla", "sn": "Əliyeva",
-            "grade": 7, "serving": true, "mail": ["a@x.example", "b@x.example"], "jpegPhoto": { "hex": "FFD8FF00" },
+            "grade": 7, "serving": true, "telephoneNumber": "+994 12 1", "mail": ["a@x.example", "b@x.example"], "jpegPhoto": { "hex": "FFD8FF00" },
         },
         { "dn": "uid=anar,ou=officials,o=registry", "objectClass": "official", "uid": "anar", "sn": "Əliyev" },
         { "dn": "uid=deep,ou=unit,ou=officials,o=registry", "objectClass": "official", "uid": "deep", "sn": "Deep" },
@@ -123,6 +125,7 @@ fn each_fault_is_told_at_its_place() {
         let is_told = found.iter().any(|(own, message)| own.ends_with(pointer) && message.contains(word));
         assert!(is_told, "{pointer} {word}: {found:?}");
     };
+    at(&with("lists", json!(["uid"])), "/fields/uid", "`lists`");
     at(&with("base", "nowhere".into()), "/from/base", "no entry's name");
     at(&with("filter", "(cn=a".into()), "/from/filter", "missing");
     at(&with("ignores", json!([])), "/search/by/name", "`ignores: [case]`");
@@ -255,5 +258,23 @@ async fn a_fixture_that_is_none_is_told_without_its_values() {
         let double = rabita_ldap::kind().double(registry(settings(), from()), &fixture).await;
         let error = double.err().expect("no stand-in").to_string();
         assert!(error.contains(word), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_among_the_lists_is_read_and_written_as_a_list() {
+    let connector = stand_in().await;
+    let numbers = async |uid: &str| {
+        let row = connector.read(read(uid, wanted(&["telephoneNumber"])), &call()).await.expect("a read").expect("the record");
+        row.get("telephoneNumber").cloned()
+    };
+    assert_eq!(numbers("leyla").await, Some(Legacy::List(vec!["+994 12 1".into()])));
+    assert_eq!(numbers("anar").await, Some(Legacy::Null));
+    let both = Legacy::List(vec!["+994 12 2".into(), "+994 12 3".into()]);
+    for new in [both, Legacy::List(Vec::new())] {
+        let change = change(ChangeKind::Update, "leyla", &[("telephoneNumber", new.clone())]);
+        assert_eq!(connector.apply(change, &call()).await, Ok(Applied::Done));
+        let expected = if new == Legacy::List(Vec::new()) { Legacy::Null } else { new };
+        assert_eq!(numbers("leyla").await, Some(expected));
     }
 }

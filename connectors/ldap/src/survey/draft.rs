@@ -298,9 +298,8 @@ fn column(asked: &Asked, allowed: &Allowed, entries: &[Entry]) -> SurveyedColumn
 fn row(asked: &Asked, columns: &[SurveyedColumn], key: &[Source], entry: &Entry) -> Result<Row, SurveyError> {
     let mut row = Row::with_capacity(columns.len());
     for column in columns.iter().filter(|column| column.value != ValueType::Bytes) {
-        let reader = Reader::new(&column.source, &asked.schema, false);
+        let reader = Reader::new(&column.source, &asked.schema, false, matches!(column.value, ValueType::List(_)));
         let value = match &column.value {
-            ValueType::List(_) => reader.list(entry),
             _ if key.contains(&column.source) => reader.key(entry).and_then(|key| reader.one(key)),
             _ => reader.value(entry),
         };
@@ -324,6 +323,11 @@ fn from(
     if let Some(filter) = narrow {
         from["filter"] = filter.into();
     }
+    let lists: Vec<&Source> =
+        columns.iter().filter(|column| matches!(column.value, ValueType::List(_))).map(|column| &column.source).collect();
+    if !lists.is_empty() {
+        from["lists"] = json!(lists);
+    }
     let folds = |column: &SurveyedColumn| {
         let rules = asked.schema.rules(column.source.as_str());
         rules.is_some_and(|rules| rules.overlooks(rabita_sdk::Ignore::Case))
@@ -341,7 +345,8 @@ fn from(
 fn offers(asked: &Asked, columns: &[SurveyedColumn], key: &[Source], version: Option<Source>, creates: bool) -> Offers {
     let is_plain = |column: &&SurveyedColumn| !matches!(column.value, ValueType::List(_) | ValueType::Bytes);
     let may_write = |column: &&SurveyedColumn| {
-        is_plain(column) && asked.classes.attribute(column.source.as_str()).is_none_or(|one| !one.has("NO-USER-MODIFICATION"))
+        column.value != ValueType::Bytes
+            && asked.classes.attribute(column.source.as_str()).is_none_or(|one| !one.has("NO-USER-MODIFICATION"))
     };
     let search = columns.iter().filter(is_plain).filter_map(|column| {
         let rules = asked.schema.attribute(column.source.as_str())?;

@@ -89,6 +89,7 @@ async fn a_directory_tells_its_classes_attributes_and_keys() {
     assert_eq!(entity.from["base"], subject.base.as_str());
     assert_eq!(entity.from["scope"], "one");
     assert_eq!(entity.from["create"]["rdn"], "uid={uid}");
+    assert_eq!(entity.from["lists"], json!(["mail"]));
     assert_eq!(entity.key, [Source::new("uid")]);
     assert_eq!(entity.rows, Some(2));
 
