@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rabita_tests::bus::{Authority, Bus, Caller, Country};
+use rabita_tests::bus::{Authority, Bus, Caller, Country, Program};
 use rabita_tests::openldap::{BUS_PASSWORD, SUFFIX, ldif};
 use rabita_tests::{Openldap, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::lifecycle::RABITA;
 use super::people::Stream;
 
 const OFFICIALS: &str = "/api/officials/v1/officials";
@@ -20,13 +21,13 @@ const ALL: &str = "{ system: portal, version: v1, entity: officials, fields: all
 
 const PHOTO: [u8; 6] = [0xff, 0xd8, 0xff, 0xe0, 0x00, 0x10];
 
-/// The manifest of the guide, with the address and the secrets of this server.
-fn manifest(server: &Openldap) -> String {
+/// The manifest of the guide, with the port and the secrets of a server of the tests.
+fn manifest(port: u16) -> String {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors/ldap/README.md");
     let guide = std::fs::read_to_string(guide).expect("the kind has a guide");
     let shown = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a whole manifest");
     let replaced = [
-        ("ldaps://ldap.interior.example", format!("ldaps://localhost:{}", server.secured_address().port())),
+        ("ldaps://ldap.interior.example", format!("ldaps://localhost:{port}")),
         ("tls/interior-ca.pem", "tls/ca.pem".to_owned()),
         ("{ env: OFFICIALS_PASSWORD }", "{ file: tls/officials-password }".to_owned()),
         ("every_ms: 5000", "every_ms: 200".to_owned()),
@@ -35,6 +36,15 @@ fn manifest(server: &Openldap) -> String {
         assert!(text.contains(from), "the guide has {from}");
         text.replace(from, to)
     })
+}
+
+/// A country with the registry behind this port.
+fn country(port: u16) -> Country {
+    let country = Country::new();
+    country.file("tls/officials-password", BUS_PASSWORD);
+    country.file("registries/officials.yaml", &manifest(port));
+    country.grants("officials", &[ALL]);
+    country
 }
 
 /// A bus before a directory with two officials in service and one who retired.
@@ -56,10 +66,7 @@ async fn desk() -> (Openldap, Country, Bus) {
              mail: {uid}@interior.example\nmail: {uid}@reserve.example\n"
         ));
     }
-    let country = Country::new();
-    country.file("tls/officials-password", BUS_PASSWORD);
-    country.file("registries/officials.yaml", &manifest(&server));
-    country.grants("officials", &[ALL]);
+    let country = country(server.secured_address().port());
     let bus = country.start().await;
     // A table of codes is read with the first probe.
     let portal = bus.portal();
@@ -133,6 +140,14 @@ async fn a_directory_of_officials_is_read_searched_and_changed() {
     assert_eq!(names.len(), 3);
     assert!(names.contains(&"Rəna Quliyeva".to_owned()), "{names:?}");
     assert!(bus.stop().await);
+}
+
+#[tokio::test]
+async fn the_tests_of_the_guide_hold_on_a_stand_in() {
+    let country = country(1);
+    let directory = country.path().to_str().expect("a path in UTF-8");
+    let (status, said) = Program::run(RABITA, &["connector", "test", directory, "officials"]).ended().await;
+    assert!(status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
