@@ -11,9 +11,11 @@ pub mod bus;
 
 pub mod faults;
 pub mod kafka;
+
 pub mod mariadb;
 pub mod nginx;
 pub mod node;
+pub mod odbc;
 pub mod openldap;
 pub mod port;
 pub mod postgres;

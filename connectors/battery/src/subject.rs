@@ -49,6 +49,12 @@ pub trait Subject: Send + Sync + Sized + 'static {
         panic!("a legacy system without an address has to hold its answers by itself")
     }
 
+    /// Whether what lies between connector and legacy system lets go of a question that nobody waits for any more. Says
+    /// `false` for what is known to hang there, out of the connector's reach, so that it is not blamed for it.
+    fn lets_go(&self) -> bool {
+        true
+    }
+
     /// Whether the legacy system itself keeps this text exactly. Says `false` for what is known to be lost or
     /// changed beyond the connector, so that the connector is not blamed for it.
     fn keeps(&self, _text: &str) -> bool {

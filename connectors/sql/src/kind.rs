@@ -1,23 +1,18 @@
 //! The kind `sql`: schemas, and the opening of connectors.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use rabita_relational::kind::{self as relational, Known, Options, parsed};
 use rabita_sdk::survey::{Foreseen, Recognised};
 use rabita_sdk::{
     Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets, Survey, SurveyError, SurveyLimits, SurveySource,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::check;
-use crate::connector::{Entity, Sql};
-use crate::database::{Notes, Pool, Pooling, connect};
-use crate::double;
-use crate::once::Once;
-use crate::origin::{ActionFrom, Feed, Origin};
-use crate::plan::{Plan, Relation};
-use crate::settings::Settings;
-use crate::statement::Asked;
+use crate::database::{Pooling, connect};
+use crate::settings::{Scheme, Settings};
 use crate::survey;
 
 /// The kind `sql`.
@@ -39,37 +34,37 @@ impl Kind for SqlKind {
     }
 
     fn entity_schema(&self) -> Value {
-        schemars::schema_for!(Origin).to_value()
+        relational::entity_schema()
     }
 
     fn action_schema(&self) -> Option<Value> {
-        Some(schemars::schema_for!(ActionFrom).to_value())
+        Some(relational::action_schema())
     }
 
     fn changes_schema(&self) -> Option<Value> {
-        Some(schemars::schema_for!(Feed).to_value())
+        Some(relational::changes_schema())
     }
 
     fn fixture_schema(&self) -> Value {
-        json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": "Tables",
-            "description": "The rows of each table: TABLE: [ { COLUMN: value } ]. Bytes are { base64: ... } or { hex: ... }.",
-            "type": "object",
-            "additionalProperties": { "type": "array", "items": { "type": "object" } },
-        })
+        relational::fixture_schema()
     }
 
     fn asked_schema(&self) -> Option<Value> {
-        Some(schemars::schema_for!(Asked).to_value())
+        Some(relational::asked_schema())
     }
 
     fn empty_fixture(&self) -> Option<Value> {
-        Some(json!({}))
+        Some(relational::empty_fixture())
     }
 
     fn check(&self, spec: &RegistrySpec) -> Vec<Finding> {
-        check::findings(spec)
+        let Ok(settings) = serde_json::from_value::<Settings>(spec.settings.clone()) else {
+            return vec![Finding::new("/connector", "the settings are not of the form of this kind")];
+        };
+        let mut findings = Vec::new();
+        let dialect = check::settings(&settings, spec, &mut findings).map(Scheme::dialect);
+        findings.extend(relational::findings(spec, &Known { dialect, read_only: settings.read_only }));
+        findings
     }
 
     async fn open(&self, spec: RegistrySpec, secrets: &dyn Secrets) -> Result<Arc<dyn Connector>, OpenError> {
@@ -84,19 +79,12 @@ impl Kind for SqlKind {
             directory: &spec.directory,
         };
         let pool = connect(&settings, &pooling).map_err(OpenError)?;
-        Ok(Arc::new(connector(spec, settings, pool, false)?))
+        relational::open(spec, options(settings), pool)
     }
 
     async fn double(&self, spec: RegistrySpec, fixture: &Value) -> Result<Double, OpenError> {
-        let mut settings: Settings = parsed(&spec.settings, "connector")?;
-        if let Some(once) = &mut settings.once {
-            once.create = true;
-        }
-        let pool = double::pool(&spec, &settings, fixture).await.map_err(OpenError)?;
-        let notes = Notes::default();
-        let connector = Arc::new(connector(spec, settings, Pool::Sqlite(pool, Some(Arc::clone(&notes))), true)?);
-        let asked = move || notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Double::new(connector, Vec::new).telling(asked))
+        let settings: Settings = parsed(&spec.settings, "connector")?;
+        relational::double(spec, options(settings), fixture).await
     }
 
     fn recognises(&self, source: &SurveySource) -> Recognised {
@@ -108,25 +96,10 @@ impl Kind for SqlKind {
     }
 
     fn fixture(&self, foreseen: &Foreseen<'_>) -> Option<Value> {
-        survey::fixture(foreseen)
+        relational::fixture(foreseen)
     }
 }
 
-fn connector(spec: RegistrySpec, settings: Settings, pool: Pool, stand_in: bool) -> Result<Sql, OpenError> {
-    let mut entities = Vec::with_capacity(spec.entities.len());
-    for entity in spec.entities {
-        let origin: Origin = parsed(&entity.from, &entity.name)?;
-        entities.push(Entity::new(Plan::new(entity, &origin)));
-    }
-    let mut tables = Vec::with_capacity(spec.tables.len());
-    for table in spec.tables {
-        let origin: Origin = parsed(&table.from, &table.name)?;
-        tables.push((table, Relation::of(&origin)));
-    }
-    let once = settings.once.map(Once::new);
-    Ok(Sql { pool, entities, tables, read_only: settings.read_only, once, stand_in })
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(value: &Value, what: &str) -> Result<T, OpenError> {
-    serde_json::from_value(value.clone()).map_err(|error| OpenError(format!("{what}: {error}")))
+fn options(settings: Settings) -> Options {
+    Options { read_only: settings.read_only, once: settings.once }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rabita_relational::dialect::{Dialect, MySql, Postgres, Sqlite};
+use rabita_relational::settings::Once;
 use rabita_sdk::{SecretRef, TextOrSecret};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -68,28 +70,6 @@ pub enum TlsMode {
     Verify,
 }
 
-/// The table that stores the ids of changes, written in the same transaction as the change.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Once {
-    /// Its name.
-    #[schemars(length(min = 1))]
-    pub table: String,
-    /// Whether the connector creates it when it is not there. If not, a change fails with the statement to run.
-    #[serde(default)]
-    pub create: bool,
-    /// For how many days an id is kept. A change that is sent again later than that is applied again.
-    #[serde(default = "Once::default_keep_days")]
-    #[schemars(range(min = 1, max = 36_500))]
-    pub keep_days: u32,
-}
-
-impl Once {
-    const fn default_keep_days() -> u32 {
-        30
-    }
-}
-
 /// Which database a URL leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
@@ -101,6 +81,15 @@ pub(crate) enum Scheme {
 impl Scheme {
     /// The words that a URL can begin with.
     pub(crate) const WORDS: [&'static str; 5] = ["postgres", "postgresql", "mariadb", "mysql", "sqlite"];
+
+    /// How the database writes SQL.
+    pub(crate) fn dialect(self) -> Dialect {
+        match self {
+            Self::Postgres => &Postgres { numbered: true },
+            Self::MySql => &MySql,
+            Self::Sqlite => &Sqlite,
+        }
+    }
 
     /// The database that a URL leads to, if it is one of ours.
     pub(crate) fn of(url: &str) -> Option<Self> {

@@ -2,6 +2,7 @@
 
 mod ldap;
 mod mariadb;
+mod odbc;
 mod postgres;
 mod rest;
 mod soap;

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, query, query_as};
 
 rabita_battery::battery!(People, stallable);
 
-struct People {
+pub(crate) struct People {
     server: Server,
     /// The table, and the beginning of the names of what belongs to it.
     table: String,

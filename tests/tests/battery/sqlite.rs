@@ -23,7 +23,7 @@ pub(crate) fn person((pin, family, given, born, notes, version, photo): Columns)
     Person { pin, family, given, born, notes, version, photo }
 }
 
-struct People {
+pub(crate) struct People {
     direct: SqlitePool,
     scratch: Scratch,
 }

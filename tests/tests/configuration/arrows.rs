@@ -7,13 +7,15 @@ use rabita_tests::real::workspace;
 use serde_json::Value;
 
 /// What each crate may use of the workspace, in production. A crate that is not here is told.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("sdk", &["model"]),
     ("contract", &["model"]),
     ("http", &["model", "sdk"]),
-    ("sql", &["model", "sdk"]),
+    ("relational", &["model", "sdk"]),
+    ("sql", &["model", "sdk", "relational"]),
+    ("odbc", &["model", "sdk", "relational"]),
     ("rest", &["model", "sdk", "http"]),
     ("soap", &["model", "sdk", "http"]),
     ("ldap", &["model", "sdk"]),
@@ -34,7 +36,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
         "server",
         &[
             "model", "schemas", "contract", "config", "core", "demo", "draft", "identity", "journal", "keys", "ledger", "sdk",
-            "http", "sql", "rest", "soap", "ldap", "trial",
+            "http", "sql", "odbc", "rest", "soap", "ldap", "trial",
         ],
     ),
     ("fuzz", &["battery", "config", "contract", "core", "identity", "keys", "ledger", "model", "rest", "sdk", "server", "soap"]),
@@ -80,7 +82,8 @@ fn a_crate_uses_only_what_lies_below_it() {
 #[test]
 fn only_the_binary_names_the_kinds_of_connectors() {
     for (name, used) in arrows() {
-        let kinds: Vec<&String> = used.iter().filter(|used| ["sql", "rest", "soap", "ldap"].contains(&used.as_str())).collect();
+        let kinds: Vec<&String> =
+            used.iter().filter(|used| ["sql", "odbc", "rest", "soap", "ldap"].contains(&used.as_str())).collect();
         assert!(kinds.is_empty() || ["server", "fuzz"].contains(&name.as_str()), "`{name}` names {kinds:?}");
     }
 }

@@ -41,6 +41,39 @@ fn nothing_is_wrong_with_what_the_cases_differ_from() {
 }
 
 #[test]
+fn nothing_is_wrong_with_the_manifests_of_the_guide_to_odbc_and_their_tests_hold() {
+    let certificates = certificates();
+    let guide = std::fs::read_to_string(workspace().join("connectors/odbc/README.md")).expect("the guide");
+    let mut manifests = 0;
+    for block in guide.split("```yaml\n").skip(1) {
+        let text = block.split("```").next().expect("a block");
+        let file = text.lines().next().and_then(|line| line.strip_prefix("# ")).expect("the name of a file");
+        let registry = text.lines().find_map(|line| line.strip_prefix("registry: ")).expect("a registry");
+        let agency = text.lines().find_map(|line| line.strip_prefix("agency: ")).expect("an agency");
+        let scratch = laid_out(&here().join("base"), certificates.path());
+        std::fs::write(scratch.path().join(file), text).expect("a manifest");
+        let agencies = scratch.path().join("agencies.yaml");
+        let own = std::fs::read_to_string(&agencies).expect("the agencies");
+        let added = own.replacen("agencies:\n", &format!("agencies:\n  - {{ id: {agency}, title: Another }}\n"), 1);
+        std::fs::write(&agencies, added).expect("the agencies");
+        std::fs::create_dir_all(scratch.path().join("secrets")).expect("a directory");
+        std::fs::write(scratch.path().join("secrets/property-password"), "unused").expect("a secret");
+        let run = |words: &[&str]| {
+            let mut command = Command::new(RABITA);
+            let done = command.args(words).current_dir(scratch.path()).env("VEHICLES_PASSWORD", "unused").output();
+            let done = done.expect("the program can be run");
+            let told = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+            assert!(done.status.success(), "{file}: {words:?}: {told}");
+            told
+        };
+        assert_eq!(run(&["check", "--strict", "."]), ".: nothing is wrong\n");
+        run(&["connector", "test", ".", registry]);
+        manifests += 1;
+    }
+    assert_eq!(manifests, 2);
+}
+
+#[test]
 fn no_secret_that_stands_in_the_open_is_repeated_in_any_form() {
     let certificates = certificates();
     let scratch = laid_out(&here().join("bad/secrets"), certificates.path());

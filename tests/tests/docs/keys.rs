@@ -62,8 +62,13 @@ fn the_guide_to_manifests_names_every_key() {
 fn the_guide_to_each_kind_names_every_key() {
     for kind in kinds::all().iter() {
         let own = format!("connectors/{}/README.md", kind.name());
-        // What the kinds over HTTP have in common stands in one of them.
-        let guides = if kind.name() == "soap" { vec![own.as_str(), "connectors/rest/README.md"] } else { vec![own.as_str()] };
+        // What the kinds over HTTP have in common stands in one of them, and so does what those of databases have.
+        let mut guides = vec![own.as_str()];
+        guides.extend(match kind.name() {
+            "soap" => Some("connectors/rest/README.md"),
+            "odbc" => Some("connectors/sql/README.md"),
+            _ => None,
+        });
         let mut schemas = vec![rabita_config::schema::connector(&**kind), kind.entity_schema(), kind.fixture_schema()];
         schemas.extend(kind.action_schema().into_iter().chain(kind.changes_schema()).chain(kind.asked_schema()));
         assert_eq!(untold(&schemas, &guides), [""; 0], "{}", kind.name());

@@ -7,12 +7,14 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Database, Executor as _};
 
-use super::Pool;
-use super::doubt::Doubt;
+use super::{MariadbPool, PostgresPool};
 use crate::settings::{Scheme, Settings, TlsMode};
+use rabita_relational::backend::Pool;
+use rabita_relational::dialect::{Grammar as _, MySql, Postgres};
+use rabita_relational::doubt::Doubt;
 
 /// A database's server: where it listens, and what is known of the connections to it.
 #[derive(Debug)]
@@ -57,63 +59,24 @@ pub(crate) struct Pooling<'a> {
     pub(crate) directory: &'a Path,
 }
 
-/// A database in memory that all connections of a stand-in share, with databases attached as schemas.
-#[derive(Debug, Clone)]
-pub(crate) struct Attached {
-    pub(crate) name: String,
-    pub(crate) schemas: Vec<String>,
-}
-
-impl Attached {
-    /// The pool of a stand-in.
-    pub(crate) fn pool(&self, connections: usize, timeout: Duration) -> sqlx::SqlitePool {
-        let options = memory(&self.name).busy_timeout(timeout);
-        let attach: Vec<String> = self
-            .schemas
-            .iter()
-            .map(|schema| format!("ATTACH DATABASE 'file:/{}-{schema}?vfs=memdb' AS {}", self.name, Scheme::Sqlite.quote(schema)))
-            .collect();
-        SqlitePoolOptions::new()
-            .max_connections(u32::try_from(connections.max(2)).unwrap_or(2))
-            // The data are gone when the last connection is.
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(timeout)
-            .after_connect(move |connection, _| {
-                let attach = attach.clone();
-                Box::pin(async move {
-                    for statement in attach {
-                        connection.execute(AssertSqlSafe(statement)).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_lazy_with(options)
-    }
-}
-
-/// Options for a database in memory that several connections share.
-pub(crate) fn memory(name: &str) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(format!("/{name}")).vfs("memdb").create_if_missing(true)
-}
-
 /// A pool that connects when it is first asked.
-pub(crate) fn connect(settings: &Settings, pooling: &Pooling<'_>) -> Result<Pool, String> {
+pub(crate) fn connect(settings: &Settings, pooling: &Pooling<'_>) -> Result<Box<dyn Pool>, String> {
     let scheme = Scheme::of(pooling.url)
         .ok_or_else(|| format!("the URL begins with none of {}", Scheme::WORDS.map(|word| format!("{word}:")).join(", ")))?;
     Ok(match scheme {
         Scheme::Postgres => {
             let (options, address) = postgres_options(settings, pooling)?;
-            let doubt = Arc::new(Doubt::new());
-            Pool::Postgres(postgres(settings, pooling, options, &doubt), Server { address, doubt })
+            let doubt = Arc::new(Doubt::default());
+            let pool = postgres(settings, pooling, options, &doubt);
+            Box::new(PostgresPool { pool, server: Server { address, doubt } })
         }
         Scheme::MySql => {
             let (options, address) = mysql_options(settings, pooling)?;
-            let doubt = Arc::new(Doubt::new());
-            Pool::MySql(mysql(settings, pooling, options, &doubt), Server { address, doubt })
+            let doubt = Arc::new(Doubt::default());
+            let pool = mysql(settings, pooling, options, &doubt);
+            Box::new(MariadbPool { pool, server: Server { address, doubt } })
         }
-        Scheme::Sqlite => Pool::Sqlite(sqlite(settings, pooling)?, None),
+        Scheme::Sqlite => Box::new(sqlite(settings, pooling)?),
     })
 }
 
@@ -166,12 +129,8 @@ fn postgres_options(settings: &Settings, pooling: &Pooling<'_>) -> Result<(PgCon
 }
 
 fn postgres(settings: &Settings, pooling: &Pooling<'_>, options: PgConnectOptions, doubt: &Arc<Doubt>) -> sqlx::PgPool {
-    let timeout = pooling.timeout.as_millis();
-    let setup = format!(
-        "SET statement_timeout = {timeout}; SET idle_in_transaction_session_timeout = {}; SET default_transaction_read_only = {}",
-        timeout * 2,
-        if settings.read_only { "on" } else { "off" },
-    );
+    let setup = Postgres { numbered: true }.setup(pooling.timeout, settings.read_only);
+    let setup = setup.into_iter().map(|step| step.sql).collect::<Vec<_>>().join("; ");
     doubting(pool::<sqlx::Postgres>(settings, pooling), doubt)
         .after_connect(move |connection, _| {
             let setup = setup.clone();
@@ -203,22 +162,16 @@ fn mysql_options(settings: &Settings, pooling: &Pooling<'_>) -> Result<(MySqlCon
 }
 
 fn mysql(settings: &Settings, pooling: &Pooling<'_>, options: MySqlConnectOptions, doubt: &Arc<Doubt>) -> sqlx::MySqlPool {
-    let (timeout, read_only) = (pooling.timeout, settings.read_only);
+    let setup = MySql.setup(pooling.timeout, settings.read_only);
     doubting(pool::<sqlx::MySql>(settings, pooling), doubt)
         .after_connect(move |connection, _| {
+            let setup = setup.clone();
             Box::pin(async move {
-                // Without it a value that does not fit would be cut without a word.
-                connection.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')").await?;
-                let seconds = timeout.as_secs().max(1);
-                connection.execute(AssertSqlSafe(format!("SET SESSION innodb_lock_wait_timeout = {seconds}"))).await?;
-                // MariaDB stops every statement; MySQL knows another name, and stops only queries.
-                let mariadb = format!("SET SESSION max_statement_time = {}", timeout.as_secs_f64());
-                if connection.execute(AssertSqlSafe(mariadb)).await.is_err() {
-                    let mysql = format!("SET SESSION max_execution_time = {}", timeout.as_millis());
-                    connection.execute(AssertSqlSafe(mysql)).await?;
-                }
-                if read_only {
-                    connection.execute("SET SESSION TRANSACTION READ ONLY").await?;
+                for step in setup {
+                    match (connection.execute(AssertSqlSafe(step.sql)).await, step.or) {
+                        (Err(_), Some(other)) => connection.execute(AssertSqlSafe(other)).await.map(drop)?,
+                        (done, _) => done.map(drop)?,
+                    }
                 }
                 Ok(())
             })

@@ -1,104 +1,128 @@
 //! PostgreSQL: describes columns from its catalogue, binds text and casts it, reads text wherever that loses nothing.
 
-use std::collections::HashMap;
-
+use async_trait::async_trait;
 use rabita_sdk::{Legacy, Row, Source};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgRow, PgTypeInfo, Postgres};
+use sqlx::postgres::{PgRow, PgTypeInfo};
 use sqlx::{
     AssertSqlSafe, Column as _, Decode, Either, Executor as _, Row as _, SqlSafeStr as _, Statement as _, TypeInfo as _,
     ValueRef as _,
 };
 
-use super::{bound, to_be_cast};
-use crate::act::wanted_of;
-use crate::column::{Class, Column};
-use crate::connector::Trouble;
-use crate::statement::Statement;
+use super::{InUse, to_be_cast};
+use rabita_relational::backend::Link;
+use rabita_relational::column::{Class, Column};
+use rabita_relational::dialect::postgres::{self, class};
+use rabita_relational::dialect::{Dialect, Postgres};
+use rabita_relational::fault::{AnyFault, Trouble};
+use rabita_relational::sqlx_fault::fault;
+use rabita_relational::statement::{Statement, bound};
+use rabita_relational::wanted_of;
 
-type Connection = PoolConnection<Postgres>;
+const DIALECT: Dialect = &Postgres { numbered: true };
 
-pub(super) async fn fetch(
-    connection: &mut Connection,
-    statement: Statement,
-    columns: &[Column],
-) -> Result<Vec<Vec<Legacy>>, sqlx::Error> {
-    let rows = bound!(statement).fetch_all(&mut **connection).await?;
-    rows.iter().map(|row| columns.iter().enumerate().map(|(at, column)| value(row, at, column)).collect()).collect()
+/// A connection to PostgreSQL.
+pub(super) struct PostgresLink {
+    pub(super) connection: PoolConnection<sqlx::Postgres>,
+    pub(super) in_use: InUse,
 }
 
-pub(super) async fn execute(connection: &mut Connection, statement: Statement) -> Result<u64, sqlx::Error> {
-    Ok(bound!(statement).execute(&mut **connection).await?.rows_affected())
-}
-
-pub(super) async fn describe(connection: &mut Connection, sql: String) -> Result<Vec<Column>, sqlx::Error> {
-    let prepared = (&mut **connection).prepare(AssertSqlSafe(sql).into_sql_str()).await?;
-    let oids: Vec<u32> = prepared.columns().iter().map(|column| oid(column.type_info())).collect();
-    types(connection, &oids).await
-}
-
-pub(super) async fn describe_params(connection: &mut Connection, sql: String) -> Result<Vec<Column>, sqlx::Error> {
-    let prepared = (&mut **connection).prepare(AssertSqlSafe(sql).into_sql_str()).await?;
-    let oids: Vec<u32> = match prepared.parameters() {
-        Some(Either::Left(types)) => types.iter().map(oid).collect(),
-        _ => Vec::new(),
-    };
-    types(connection, &oids).await
-}
-
-/// The first row of what an action answers. Nothing casts its columns for us, so they are of types that we decode
-/// without loss.
-pub(super) async fn answer(connection: &mut Connection, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
-    let rows = bound!(statement).fetch_all(&mut **connection).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let columns = row.columns();
-    let decoded = wanted_of(columns.iter().map(|column| column.name()).collect(), wanted, |at| {
-        let class = class(oid(columns[at].type_info()).into(), "", "");
-        if !matches!(class, Class::Bool | Class::Int | Class::Float | Class::Text | Class::Bytes) {
-            return Err(to_be_cast(columns[at].name(), columns[at].type_info().name()).into());
-        }
-        Ok(value(row, at, &Column::new(class, ""))?)
-    })?;
-    Ok(Some(decoded))
-}
-
-fn oid(info: &PgTypeInfo) -> u32 {
-    info.oid().map_or(0, |oid| oid.0)
-}
-
-async fn types(connection: &mut Connection, oids: &[u32]) -> Result<Vec<Column>, sqlx::Error> {
-    let list = oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    // Without a type modifier: `bpchar` and not `character`, which would mean one character.
-    let names = "SELECT CAST(t.oid AS int8), pg_catalog.format_type(t.oid, -1), CAST(t.typtype AS text), CAST(t.typcategory AS text) \
-                 FROM pg_catalog.pg_type t WHERE t.oid = ANY (CAST($1 AS oid[]))";
-    let rows = sqlx::query(names).bind(format!("{{{list}}}")).fetch_all(&mut **connection).await?;
-    let mut types = HashMap::new();
-    for row in rows {
-        let (oid, name, kind, category): (i64, String, String, String) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-        types.insert(oid, Column { class: class(oid, &kind, &category), type_name: name });
+#[async_trait]
+impl Link for PostgresLink {
+    async fn fetch(&mut self, statement: Statement, columns: &[Column]) -> Result<Vec<Vec<Legacy>>, AnyFault> {
+        self.rows(statement, columns).await.map_err(fault(DIALECT))
     }
-    Ok(oids.iter().map(|oid| types.get(&i64::from(*oid)).cloned().unwrap_or_else(Column::text)).collect())
+
+    async fn answer(&mut self, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
+        self.first(statement, wanted).await
+    }
+
+    async fn execute(&mut self, statement: Statement) -> Result<u64, AnyFault> {
+        let done = bound!(statement).execute(&mut *self.connection).await.map_err(fault(DIALECT))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<(), AnyFault> {
+        let raw = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        raw.execute(&mut *self.connection).await.map(drop).map_err(fault(DIALECT))
+    }
+
+    async fn describe(&mut self, sql: String, _columns: usize) -> Result<Vec<Column>, AnyFault> {
+        self.columns(sql).await
+    }
+
+    async fn describe_params(&mut self, sql: String) -> Result<Vec<Column>, AnyFault> {
+        self.params(sql).await
+    }
+
+    async fn begin(&mut self) -> Result<(), AnyFault> {
+        self.run("BEGIN").await
+    }
+
+    async fn begin_snapshot(&mut self) -> Result<(), AnyFault> {
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    async fn commit(&mut self) -> Result<(), AnyFault> {
+        self.run("COMMIT").await
+    }
+
+    async fn rollback(&mut self) -> Result<(), AnyFault> {
+        self.run("ROLLBACK").await
+    }
+
+    fn abandon(&mut self) {
+        self.in_use.doubt.raise();
+        self.connection.close_on_drop();
+    }
 }
 
-/// The numbers of the built-in types never change (`pg_type.dat`).
-fn class(oid: i64, kind: &str, category: &str) -> Class {
-    match oid {
-        16 => Class::Bool,
-        20 | 21 | 23 => Class::Int,
-        700 | 701 => Class::Float,
-        1700 => Class::Decimal,
-        25 | 1042 | 1043 | 19 => Class::Text,
-        17 => Class::Bytes,
-        1082 => Class::Date,
-        1114 => Class::Timestamp,
-        1184 => Class::Instant,
-        2950 => Class::Uuid,
-        114 | 3802 => Class::Json,
-        _ if category == "A" => Class::Array,
-        _ if kind == "c" => Class::Composite,
-        _ => Class::Other,
+impl PostgresLink {
+    async fn rows(&mut self, statement: Statement, columns: &[Column]) -> Result<Vec<Vec<Legacy>>, sqlx::Error> {
+        let rows = bound!(statement).fetch_all(&mut *self.connection).await?;
+        rows.iter().map(|row| columns.iter().enumerate().map(|(at, column)| value(row, at, column)).collect()).collect()
     }
+
+    /// The first row of what an action answers. Nothing casts its columns for us, so they are of types that we decode
+    /// without loss.
+    async fn first(&mut self, statement: Statement, wanted: &[Source]) -> Result<Option<Row>, Trouble> {
+        let rows = bound!(statement).fetch_all(&mut *self.connection).await.map_err(fault(DIALECT))?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let columns = row.columns();
+        let decoded = wanted_of::<Trouble>(columns.iter().map(|column| column.name()).collect(), wanted, |at| {
+            let class = class(oid(columns[at].type_info()), "", "");
+            if !matches!(class, Class::Bool | Class::Int | Class::Float | Class::Text | Class::Bytes) {
+                return Err(to_be_cast(columns[at].name(), columns[at].type_info().name()).into());
+            }
+            Ok(value(row, at, &Column::new(class, "")).map_err(fault(DIALECT))?)
+        })?;
+        Ok(Some(decoded))
+    }
+
+    async fn columns(&mut self, sql: String) -> Result<Vec<Column>, AnyFault> {
+        let prepared = (&mut *self.connection).prepare(AssertSqlSafe(sql).into_sql_str()).await.map_err(fault(DIALECT))?;
+        let oids: Vec<i64> = prepared.columns().iter().map(|column| oid(column.type_info())).collect();
+        self.types(&oids).await
+    }
+
+    async fn params(&mut self, sql: String) -> Result<Vec<Column>, AnyFault> {
+        let prepared = (&mut *self.connection).prepare(AssertSqlSafe(sql).into_sql_str()).await.map_err(fault(DIALECT))?;
+        let oids: Vec<i64> = match prepared.parameters() {
+            Some(Either::Left(types)) => types.iter().map(oid).collect(),
+            _ => Vec::new(),
+        };
+        self.types(&oids).await
+    }
+
+    async fn types(&mut self, oids: &[i64]) -> Result<Vec<Column>, AnyFault> {
+        let columns = [Column::int(), Column::int(), Column::text(), Column::text(), Column::text()];
+        let rows = self.fetch(Statement::new(DIALECT, &postgres::types(oids)), &columns).await?;
+        Ok(postgres::columns(oids, rows))
+    }
+}
+
+fn oid(info: &PgTypeInfo) -> i64 {
+    info.oid().map_or(0, |oid| oid.0.into())
 }
 
 fn value(row: &PgRow, at: usize, column: &Column) -> Result<Legacy, sqlx::Error> {
@@ -109,14 +133,14 @@ fn value(row: &PgRow, at: usize, column: &Column) -> Result<Legacy, sqlx::Error>
     let of_column = |source| sqlx::Error::ColumnDecode { index: at.to_string(), source };
     let name = raw.type_info().name().to_owned();
     Ok(match &*name {
-        "BOOL" => Legacy::Bool(<bool as Decode<Postgres>>::decode(raw).map_err(of_column)?),
-        "INT2" => Legacy::Int(<i16 as Decode<Postgres>>::decode(raw).map_err(of_column)?.into()),
-        "INT4" => Legacy::Int(<i32 as Decode<Postgres>>::decode(raw).map_err(of_column)?.into()),
-        "INT8" => Legacy::Int(<i64 as Decode<Postgres>>::decode(raw).map_err(of_column)?),
+        "BOOL" => Legacy::Bool(<bool as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?),
+        "INT2" => Legacy::Int(<i16 as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?.into()),
+        "INT4" => Legacy::Int(<i32 as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?.into()),
+        "INT8" => Legacy::Int(<i64 as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?),
         // By way of its shortest text, so that 0.1 does not become 0.10000000149.
-        "FLOAT4" => column.meaning(<f32 as Decode<Postgres>>::decode(raw).map_err(of_column)?.to_string()),
-        "FLOAT8" => Legacy::Float(<f64 as Decode<Postgres>>::decode(raw).map_err(of_column)?),
-        "BYTEA" => Legacy::Bytes(<Vec<u8> as Decode<Postgres>>::decode(raw).map_err(of_column)?),
-        _ => column.meaning(<String as Decode<Postgres>>::decode(raw).map_err(of_column)?),
+        "FLOAT4" => column.meaning(<f32 as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?.to_string()),
+        "FLOAT8" => Legacy::Float(<f64 as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?),
+        "BYTEA" => Legacy::Bytes(<Vec<u8> as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?),
+        _ => column.meaning(<String as Decode<sqlx::Postgres>>::decode(raw).map_err(of_column)?),
     })
 }

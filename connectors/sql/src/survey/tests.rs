@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rabita_sdk::survey::Documents;
-use rabita_sdk::{SecretRef, SecretText, TextOrSecret};
+use rabita_sdk::survey::{Documents, SurveyedEntity};
+use rabita_sdk::{Legacy, SecretRef, SecretText, Source, TextOrSecret};
 use sqlx::Connection as _;
 
 use super::*;
