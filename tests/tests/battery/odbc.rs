@@ -1,4 +1,4 @@
-//! `odbc` on PostgreSQL, MariaDB and SQLite by Debian's drivers: the same registries as those of `sql`, reached another
+//! `odbc` on PostgreSQL and SQLite by Debian's drivers: the same registries as those of `sql`, reached another
 //! way. A driver for SQL Server is asked what it says where nothing listens.
 
 use std::net::SocketAddr;
@@ -16,11 +16,6 @@ use serde_json::{Value, json};
 mod postgres {
     rabita_battery::battery!(People, stallable);
     type People = super::OverOdbc<super::super::postgres::People>;
-}
-
-mod mariadb {
-    rabita_battery::battery!(People, stallable);
-    type People = super::OverOdbc<super::super::mariadb::People>;
 }
 
 mod sqlite {
@@ -124,11 +119,8 @@ fn reached(spec: &RegistrySpec) -> Value {
     let (user, place) = rest.trim_start_matches('/').split_once('@').expect("a user");
     let (address, database) = place.split_once('/').expect("a database");
     let (host, port) = address.split_once(':').expect("a port");
-    let (library, extra) = match scheme {
-        "postgres" => ("psqlodbcw.so", json!({ "Servername": host, "LFConversion": "0" })),
-        _ => ("libmaodbc.so", json!({ "Server": host, "CHARSET": "utf8mb4", "NO_PROMPT": "1" })),
-    };
-    let mut settings = json!({ "driver": driver(library), "user": user, "keywords": extra });
+    let keywords = json!({ "Servername": host, "LFConversion": "0" });
+    let mut settings = json!({ "driver": driver("psqlodbcw.so"), "user": user, "keywords": keywords });
     settings["keywords"]["Port"] = json!(port);
     settings["keywords"]["Database"] = json!(database);
     settings
