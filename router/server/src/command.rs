@@ -9,6 +9,7 @@ mod explain;
 mod grants;
 mod ledger;
 mod output;
+mod reference;
 mod schema;
 mod serve;
 mod try_call;
@@ -81,6 +82,12 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Print the JSON Schemas of the configuration's documents, for editors; or compare two schemas of records.
     Schema(schema::SchemaArguments),
+    /// Write what the code knows of its own words (keys, codecs, errors, metrics, commands) as pages in Markdown.
+    Reference {
+        /// Write the pages into this directory.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Print completions for a shell.
     Completions { shell: Shell },
 }
@@ -118,6 +125,7 @@ pub fn run() -> ExitCode {
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Reference { out } => reference::run(&out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut cli(), "rabita", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ mod events;
 pub mod evidence;
 mod exchange;
 pub(crate) mod grants_desk;
+mod instruments;
 pub mod journal;
 mod journal_meters;
 pub(crate) mod ledger_desk;
@@ -29,6 +30,7 @@ mod transparency;
 mod trust;
 mod webhooks;
 
+pub use instruments::METRICS;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -6,7 +6,7 @@ mod keys;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rabita_model::Code;
+use rabita_model::{Code, Rule};
 use rabita_server::{command, kinds};
 use serde_json::Value;
 
@@ -215,7 +215,10 @@ fn every_error_code_that_a_document_names_is_one() {
         let named = named_codes(&text);
         seen += named.len();
         wrong.extend(
-            named.iter().filter(|name| Code::parse(name).is_none()).map(|name| format!("{}: {name}", document.display())),
+            named
+                .iter()
+                .filter(|name| Code::parse(name).is_none() && Rule::parse(name).is_none())
+                .map(|name| format!("{}: {name}", document.display())),
         );
     }
     assert!(seen > 20, "codes are found: {seen}");
@@ -267,4 +270,21 @@ fn every_whole_configuration_document_that_is_shown_satisfies_its_schema() {
         }
     }
     assert!(seen > 0, "whole documents are found");
+}
+
+#[test]
+fn the_documentation_is_a_site_without_a_link_that_leads_nowhere() {
+    let scratch = rabita_tests::scratch::Scratch::new("site");
+    let build = Command::new(root().join("deploy/site/build"))
+        .arg(env!("CARGO_BIN_EXE_rabita-under-test"))
+        .arg(scratch.path())
+        .output()
+        .expect("the script can be run");
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    for page in ["index.html", "guides/plug-in-sql.html", "guides/call.html", "reference/errors.html", "reference/kind-rest.html"]
+    {
+        assert!(scratch.path().join(page).is_file(), "{page}");
+    }
+    let guide = std::fs::read_to_string(scratch.path().join("guides/call.html")).expect("a page");
+    assert!(guide.contains("href=\"../router/contract/SPEC.html\""), "documents that are named are links");
 }

@@ -143,7 +143,7 @@ fn proposes_the_codec_that_the_values_ask_for() {
 #[test]
 fn a_count_of_seconds_is_an_instant_only_where_the_name_speaks_of_time() {
     let values: Vec<Legacy> = (0..40).map(|step| Legacy::Int(1_700_000_000 + step * 86_400)).collect();
-    let mut rule = |name: &str| {
+    let rule = |name: &str| {
         let draft = of_one(entity(integer(name), values.clone()));
         draft.manifest["contract"]["v1"]["people"]["fields"][name].clone()
     };

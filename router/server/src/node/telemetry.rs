@@ -19,6 +19,7 @@ use rabita_core::Trail;
 use rabita_model::{Ask, Blame, Code};
 use tracing_subscriber::EnvFilter;
 
+use super::instruments;
 use super::log::{self, LogGuard};
 
 /// Begins the log on standard error. The guard writes out what is left when it is dropped.
@@ -55,54 +56,11 @@ pub(super) fn metrics() -> PrometheusHandle {
             let handle = recorder.handle();
             // Another recorder can be there only in a program that embeds the node and has its own.
             if metrics::set_global_recorder(recorder).is_ok() {
-                describe();
+                instruments::describe();
             }
             handle
         })
         .clone()
-}
-
-fn describe() {
-    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!(
-        "rabita_exchanges_total",
-        "Exchanges by system, registry, entity, operation and code: ok where answered, caller_left where nobody waited."
-    );
-    histogram!("rabita_exchange_seconds", "The time from a request's head to its answer.");
-    histogram!("rabita_registry_seconds", "The time that a registry took for one call.");
-    gauge!("rabita_registry_in_flight", "Calls under way at a registry.");
-    gauge!("rabita_registry_ready", "1 while a registry answers and its code lists are read.");
-    gauge!("rabita_breaker_open", "1 while a registry is given a pause.");
-    counter!("rabita_cache_total", "Questions to an entity's memory: hit, miss or stale.");
-    counter!("rabita_flights_joined_total", "Questions answered by a call that was under way for another.");
-    counter!("rabita_reply_faults_total", "Faults in registries' replies, refused or observed.");
-    counter!("rabita_row_condition_errors_total", "Row conditions of grants that could not be told: the record was left out.");
-    gauge!("rabita_connections", "Callers' connections.");
-    counter!("rabita_connections_refused_total", "Connections beyond the limit.");
-    counter!("rabita_handshakes_failed_total", "TLS handshakes that failed or took too long, by reason.");
-    counter!("rabita_connections_distrusted_total", "Connections that ended because their client certificate no longer held.");
-    gauge!("rabita_issuer_keys", "Keys of an issuer of access tokens that can verify.");
-    counter!("rabita_issuer_keys_read_total", "Readings of an issuer's keys, by issuer and result.");
-    counter!("rabita_updates_total", "Updates that ended, by registry and outcome.");
-    counter!("rabita_update_attempts_total", "Attempts to apply updates, by registry and result.");
-    histogram!("rabita_update_seconds", "The time from an update's acceptance to its outcome.");
-    gauge!("rabita_journal_waiting", "Updates on their way, by registry.");
-    gauge!("rabita_journal_parked", "Updates that wait for a person, by registry.");
-    gauge!("rabita_journal_oldest_seconds", "The age of the oldest update on its way, by registry; 0 where none is.");
-    gauge!("rabita_journal_healthy", "1 while the journal takes updates on.");
-    gauge!("rabita_ledger_writable", "1 while the ledger takes entries: without it nothing is answered with data.");
-    gauge!("rabita_ledger_entries", "Entries of the ledger.");
-    gauge!("rabita_ledger_index_behind", "Entries of the ledger that cannot be found yet by what they are about.");
-    histogram!("rabita_ledger_record_seconds", "The time that recording an exchange adds to its answer.");
-    counter!(
-        "rabita_ledger_refusals_unrecorded_total",
-        "Refusals of unknown callers, or over a limit, beyond those that are recorded in a second."
-    );
-    gauge!("rabita_configuration_refused", "1 while the directory holds a configuration that was refused.");
-    counter!("rabita_configuration_changes_total", "Changes of the configuration, by result: accepted or refused.");
-    counter!("rabita_ledger_split_views_total", "Rounds in which a log showed another past than before.");
-    counter!("rabita_ledger_timestamp_failures_total", "Rounds in which the checkpoint was not stamped, and should have been.");
-    gauge!("rabita_ledger_stamped_entries", "Entries of the ledger that are under a time stamp.");
 }
 
 /// The maker of traces, where the configuration asks for them.
