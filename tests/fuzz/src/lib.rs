@@ -24,7 +24,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "request", run: http::request },
     Target { name: "signed_request", run: http::signed_request },
     Target { name: "certificate", run: identity::certificate },
@@ -41,6 +41,7 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "configuration", run: configuration::document },
     Target { name: "rest", run: replies::rest },
     Target { name: "soap", run: replies::soap },
+    Target { name: "ldap", run: replies::ldap },
 ];
 
 /// The target of this name.

@@ -1,6 +1,7 @@
-//! What registries answer: over HTTP, as the connectors get it.
+//! What registries answer, as the connectors get it.
 //!
-//! The first line of the bytes is the answer's status and media type, the rest its body.
+//! Over HTTP the first line of the bytes is the answer's status and media type, the rest its body. In LDAP the bytes are
+//! what comes to the question of number 2, the first of a connection.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ struct Scene {
     answer: Answer,
     rest: Arc<dyn Connector>,
     soap: Arc<dyn Connector>,
+    ldap: Arc<dyn Connector>,
 }
 
 struct NoSecrets;
@@ -57,23 +59,33 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     };
     let rest = runtime.block_on(open(rabita_rest::kind(), rest, &[Operation::Read, Operation::Search]));
     let soap = runtime.block_on(open(Arc::new(rabita_soap::Soap), soap, &[Operation::Read]));
-    Scene { runtime, answer, rest, soap }
+    let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
+    let url = format!("ldap://{}", socket.local_addr().expect("an address"));
+    runtime.spawn(serve_ldap(socket, Arc::clone(&answer)));
+    let from = json!({ "base": "o=people", "class": "person" });
+    let ldap = registry(json!({ "url": url, "idle_connections": 0 }), from);
+    let ldap = runtime.block_on(open(rabita_ldap::kind(), ldap, &[Operation::Read, Operation::Search]));
+    Scene { runtime, answer, rest, soap, ldap }
 });
 
 /// Reads one record and a page of them by REST.
 pub fn rest(data: &[u8]) {
     SCENE.says(data);
     SCENE.read(&SCENE.rest);
-    let ask = Search { entity: 0, conditions: Vec::new(), wanted: wanted(&["pin", "notes"]), limit: 3, cursor: None };
-    if let Ok(page) = SCENE.runtime.block_on(SCENE.rest.search(ask, &within(TIME))) {
-        assert!(page.rows.len() <= 3, "more came than was asked for");
-    }
+    SCENE.search(&SCENE.rest);
 }
 
 /// Reads one record by SOAP.
 pub fn soap(data: &[u8]) {
     SCENE.says(data);
     SCENE.read(&SCENE.soap);
+}
+
+/// Reads one record and a page of them by LDAP.
+pub fn ldap(data: &[u8]) {
+    *SCENE.answer.lock().unwrap_or_else(PoisonError::into_inner) = data.to_vec();
+    SCENE.read(&SCENE.ldap);
+    SCENE.search(&SCENE.ldap);
 }
 
 impl Scene {
@@ -86,6 +98,13 @@ impl Scene {
         let media_type: String = media_type.chars().filter(|letter| letter.is_ascii_graphic() || *letter == ' ').collect();
         let head = format!("HTTP/1.1 {status} x\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n", body.len());
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = [head.as_bytes(), body].concat();
+    }
+
+    fn search(&self, connector: &Arc<dyn Connector>) {
+        let ask = Search { entity: 0, conditions: Vec::new(), wanted: wanted(&["pin", "notes"]), limit: 3, cursor: None };
+        if let Ok(page) = self.runtime.block_on(connector.search(ask, &within(TIME))) {
+            assert!(page.rows.len() <= 3, "more came than was asked for");
+        }
     }
 
     fn read(&self, connector: &Arc<dyn Connector>) {
@@ -118,4 +137,25 @@ async fn converse(mut stream: TcpStream, answer: Answer) {
             return;
         }
     }
+}
+
+async fn serve_ldap(socket: TcpListener, answer: Answer) {
+    while let Ok((stream, _)) = socket.accept().await {
+        tokio::spawn(converse_in_ldap(stream, Arc::clone(&answer)));
+    }
+}
+
+/// Answers the first question of a connection; of a schema it has none to show.
+async fn converse_in_ldap(mut stream: TcpStream, answer: Answer) {
+    const SCHEMA: &[u8] = b"subschemaSubentry";
+    let mut asked = [0; 4096];
+    let Ok(read @ 5..) = stream.read(&mut asked).await else { return };
+    let answer = if asked[..read].windows(SCHEMA.len()).any(|part| part == SCHEMA) {
+        // The end of a search that found nothing; the question's number is its fifth byte.
+        vec![0x30, 0x0c, 0x02, 0x01, asked[4], 0x65, 0x07, 0x0a, 0x01, 0x00, 0x04, 0x00, 0x04, 0x00]
+    } else {
+        answer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    };
+    // Whoever asked may be gone.
+    let _gone = stream.write_all(&answer).await;
 }

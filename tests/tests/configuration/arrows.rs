@@ -39,7 +39,13 @@ const ALLOWED: [(&str, &[&str]); 24] = [
             "http", "sql", "odbc", "rest", "soap", "ldap", "trial",
         ],
     ),
-    ("fuzz", &["battery", "config", "contract", "core", "identity", "keys", "ledger", "model", "rest", "sdk", "server", "soap"]),
+    (
+        "fuzz",
+        &[
+            "battery", "config", "contract", "core", "identity", "keys", "ldap", "ledger", "model", "rest", "sdk", "server",
+            "soap",
+        ],
+    ),
     ("tests", &["battery", "journal", "config", "demo", "draft", "keys", "ledger", "model", "sdk", "server"]),
 ];
 
