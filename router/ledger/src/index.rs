@@ -25,8 +25,9 @@ mod store;
 use batch::Batch;
 use store::Store;
 
-/// What the log takes within this time is indexed together.
-const PAUSE: Duration = Duration::from_millis(100);
+/// What the log takes within this time is indexed together, so that a page of the file is written once for many entries.
+/// Whoever asks does not wait for it.
+const PAUSE: Duration = Duration::from_millis(500);
 /// After this time the index is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// So long a question waits for the index to have what was recorded before it.
@@ -218,6 +219,7 @@ impl Index {
                 batch.add(&entry, &self.vault)?;
             }
         }
+        batch.sort();
         Ok(batch)
     }
 }

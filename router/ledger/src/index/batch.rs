@@ -26,7 +26,8 @@ pub(super) struct Batch {
     is_empty: bool,
 }
 
-/// What stands for a person whom an entry is about.
+/// What stands for a person whom an entry is about. In the order of its members the file has it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Subject {
     pub(super) key: String,
     pub(super) pseudonym: Pseudonym,
@@ -61,6 +62,11 @@ impl Batch {
     /// Nothing yet of the entries from this one on.
     pub(super) fn after(size: u64) -> Self {
         Self { size, is_empty: true, ..Self::default() }
+    }
+
+    /// Puts what lies together in the file together, where the log has it in any order.
+    pub(super) fn sort(&mut self) {
+        self.subjects.sort_unstable();
     }
 
     pub(super) fn is_empty(&self) -> bool {
