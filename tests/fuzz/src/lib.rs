@@ -32,6 +32,7 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "claims", run: identity::claims },
     Target { name: "key_set", run: identity::key_set },
     Target { name: "note", run: ledger::note },
+    Target { name: "tiles", run: ledger::tiles },
     Target { name: "entry", run: ledger::entry },
     Target { name: "bundle", run: ledger::bundle },
     Target { name: "archive", run: ledger::archive },
