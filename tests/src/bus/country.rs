@@ -116,6 +116,16 @@ impl Country {
         self.run(self.load(kinds)).await
     }
 
+    /// Loads it, has something happen, and starts a node on what was loaded before.
+    ///
+    /// # Panics
+    /// When something is wrong with it.
+    pub async fn start_while(&self, happens: impl FnOnce()) -> Bus {
+        let country = self.load(&rabita_server::kinds::all());
+        happens();
+        self.run(country).await
+    }
+
     /// Starts one more node on it, beside those that run: with a ledger of its own, and over Kafka a view of its own, as
     /// every node has.
     ///

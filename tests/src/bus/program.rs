@@ -66,12 +66,21 @@ impl Program {
         addresses.collect()
     }
 
+    /// Its number, by which the system knows it.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the program runs")
+    }
+
     /// Asks it to end, as a supervisor does.
     ///
     /// # Panics
     /// When it has ended already.
     pub async fn terminate(&self) {
-        let id = self.child.id().expect("the program runs").to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().await;
         assert!(sent.is_ok_and(|status| status.success()), "the program takes a signal");
     }

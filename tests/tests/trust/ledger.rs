@@ -85,7 +85,7 @@ pub(crate) async fn ledger(arguments: &[&str]) -> (bool, String) {
 }
 
 /// How a command calls this bus as the portal.
-fn connection(country: &Country) -> Vec<String> {
+pub(crate) fn connection(country: &Country) -> Vec<String> {
     let portal = &Authority::get().portal;
     let authorities = country.path().join("tls/ca.pem").to_str().expect("UTF-8").to_owned();
     let certificate = file(country.path(), "portal.pem", &portal.certificate);

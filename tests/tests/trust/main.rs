@@ -9,18 +9,23 @@ mod raw;
 mod wire;
 
 mod certificates;
+mod consents;
 mod events;
 mod exhaustion;
+mod explained;
 mod injection;
 mod leaks;
 mod ledger;
 mod paths;
 mod provider;
+mod reload;
+mod rotation;
 mod signatures;
 mod smuggling;
 mod stamps;
 mod tokens;
 mod transparency;
+mod unwritable;
 
 #[path = "transparency/lines.rs"]
 mod lines;

@@ -33,17 +33,17 @@ fn request(method: &str, more: &Value) -> (Request<()>, Value) {
 
 const DIGEST: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
 
-fn told(headers: &HeaderMap) -> Value {
+pub(crate) fn told(headers: &HeaderMap) -> Value {
     let told = headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().expect("ASCII"))));
     Value::Object(told.collect::<Map<_, _>>())
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
 /// Runs the other implementation.
-fn check(input: &Value) -> Vec<Value> {
+pub(crate) fn check(input: &Value) -> Vec<Value> {
     let scratch = Scratch::new("signatures");
     let file = scratch.path().join("messages.json");
     std::fs::write(&file, input.to_string()).expect("the messages");

@@ -119,21 +119,23 @@ async fn order(request: Request<Incoming>, desk: &Desk, is_local: bool) -> Respo
     }
 }
 
-/// A node is ready while it takes requests. A registry that is not must not take the node away from callers of others,
-/// nor a journal that is not from those who read.
+/// A node is ready while it takes requests and can answer them with data, which it cannot while its ledger takes none. A
+/// registry that is not must not take the node away from callers of others, nor a journal that is not from those who read.
 fn ready(desk: &Desk) -> Response<Full<Bytes>> {
-    let stopping = desk.exchanges.stopping.load(Ordering::Acquire);
+    let ledger = desk.ledger.as_ref().map(LedgerDesk::health);
+    let is_writable = ledger.as_ref().is_none_or(|health| health["writable"] == true);
+    let is_ready = is_writable && !desk.exchanges.stopping.load(Ordering::Acquire);
     let health = desk.exchanges.bus.health();
     let all = health.values().all(|health| *health == Health::Ready);
     let registries: Map<String, Value> = health.iter().map(|(id, health)| (id.to_string(), health.to_json())).collect();
-    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let mut body = json!({ "ready": !stopping, "all_registries_ready": all, "registries": registries });
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = json!({ "ready": is_ready, "all_registries_ready": all, "registries": registries });
     body["configuration"] = desk.configuration.to_json();
     if let Some(journal) = desk.operators.health() {
         body["journal"] = journal;
     }
-    if let Some(ledger) = &desk.ledger {
-        body["ledger"] = ledger.health();
+    if let Some(health) = ledger {
+        body["ledger"] = health;
     }
     response(status, "application/json", format!("{body:#}\n"))
 }

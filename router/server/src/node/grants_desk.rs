@@ -122,6 +122,3 @@ pub(crate) const EMPTY: &str = "{}";
 fn told(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
     json_response(status, value)
 }
-
-#[cfg(test)]
-mod tests;

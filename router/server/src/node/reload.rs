@@ -51,6 +51,8 @@ pub(super) struct Watch {
     ledger: Option<Arc<Ledger>>,
     parts: Arc<[Box<dyn Part>]>,
     status: Arc<Status>,
+    /// Whether the ledger alone stands in the way of a change: it heals by itself, and no file tells of it.
+    is_owed: bool,
 }
 
 /// A change that was not taken.
@@ -59,6 +61,8 @@ enum Refused {
     Findings(Vec<String>),
     /// It is right by itself, and cannot be put in force here.
     Unfit(String),
+    /// It could be, but the ledger does not take it.
+    Unrecorded(String),
 }
 
 /// Why the configuration that a node starts with is not in force.
@@ -94,6 +98,7 @@ impl Watch {
             ledger,
             parts: parts.into(),
             status: Arc::new(Status::new(Timestamp::now())),
+            is_owed: false,
         };
         watch.record(&watch.in_force, changed(&[], &watch.in_force)).await.map_err(ReloadError::Ledger)?;
         Ok(watch)
@@ -112,7 +117,8 @@ impl Watch {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // A file that only the refused configuration names has no stamp: an event then is reason enough to look again. So is
         // it when the files changed for as long as they were read.
-        let mut may_be_mended = false;
+        // And when they changed since they were read for the start, which takes its time.
+        let mut may_be_mended = !files.are_as_read(&self.in_force);
         loop {
             let hangup = async {
                 match &mut hangups {
@@ -127,7 +133,7 @@ impl Watch {
                     may_be_mended |= self.status.is_refused();
                     false
                 }
-                _ = poll.tick() => std::mem::take(&mut may_be_mended),
+                _ = poll.tick() => std::mem::take(&mut may_be_mended) || self.is_owed,
             };
             if !is_certain && !files.differ(&self.in_force) {
                 continue;
@@ -156,7 +162,9 @@ impl Watch {
 
     /// Puts what was loaded in force, or refuses it.
     async fn attempt(&mut self, loaded: Loaded, began: Instant) {
-        match self.consider(loaded).await {
+        let considered = self.consider(loaded).await;
+        self.is_owed = matches!(considered, Err(Refused::Unrecorded(_)));
+        match considered {
             Ok(None) => self.status.is_in_force(),
             Ok(Some((changed, waits))) => {
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -185,7 +193,7 @@ impl Watch {
         let swaps = prepared.map_err(Refused::Unfit)?;
         // Before it is in force: nobody is given anything by a grant of which the ledger does not know.
         let recorded = self.record(&country.files, changed.clone()).await;
-        recorded.map_err(|error| Refused::Unfit(format!("the change cannot be recorded in the ledger: {error}")))?;
+        recorded.map_err(|error| Refused::Unrecorded(format!("the change cannot be recorded in the ledger: {error}")))?;
         for swap in swaps {
             swap();
         }
@@ -206,7 +214,7 @@ impl Watch {
     fn refuse(&self, refused: Refused) {
         let findings = match refused {
             Refused::Findings(findings) => findings,
-            Refused::Unfit(why) => vec![why],
+            Refused::Unfit(why) | Refused::Unrecorded(why) => vec![why],
         };
         // The same again was told before: somebody still works on it.
         if !self.status.refused(Timestamp::now(), &findings) {
@@ -250,6 +258,3 @@ fn shown(file: &CountedFile) -> String {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-#[cfg(test)]
-mod tests;

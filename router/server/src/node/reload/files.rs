@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rabita_config::CountedFile;
 use tokio::sync::mpsc;
@@ -56,6 +57,16 @@ impl Files {
     /// Whether files are others, or there are more or fewer, than was noted.
     pub(super) fn differ(&self, files: &[CountedFile]) -> bool {
         self.stamps_of(files) != self.stamps
+    }
+
+    /// Whether all is as it was read, by its content: a change of before anybody watched has no event and no other stamp.
+    pub(super) fn are_as_read(&self, files: &[CountedFile]) -> bool {
+        let known: BTreeSet<PathBuf> = files.iter().map(|file| self.directory.join(&file.file)).collect();
+        let is_as_read = |file: &CountedFile| {
+            let bytes = std::fs::read(self.directory.join(&file.file));
+            bytes.is_ok_and(|bytes| digest(&SHA256, &bytes).as_ref() == file.sha256)
+        };
+        files.iter().all(is_as_read) && self.stamps.keys().all(|path| known.contains(path))
     }
 
     /// Notes how the files are now, before they are read: what changes after that is seen again.
