@@ -25,7 +25,8 @@ pub struct Mark {
 }
 
 struct Grant {
-    system: &'static str,
+    /// Both: then it names them as a group.
+    systems: &'static [&'static str],
     operations: Vec<&'static str>,
     /// All of them where there is none.
     fields: Option<Vec<&'static str>>,
@@ -70,11 +71,12 @@ impl World {
             "telemetry: {{ log: json, log_filter: debug, traces: {{ endpoint: \"{traces}\" }} }}\n\
              webhooks: {{ dangerously_allow_http_webhooks: true, dangerously_allow_private_webhooks: true }}"
         ));
+        country.file("agencies.yaml", AGENCIES);
         country.file("transparency.yaml", TRANSPARENCY);
         country.file("registries/vault.yaml", MANIFEST);
         let all = grants(dice);
         let written: Vec<String> = all.iter().map(Grant::written).collect();
-        country.grants("vault", &written.iter().map(String::as_str).collect::<Vec<_>>());
+        spread(dice, &country, &written);
         let options = SqliteConnectOptions::new().filename(country.path().join("vault.sqlite")).create_if_missing(true);
         let direct = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options.busy_timeout(Duration::from_secs(20)));
         let districts = std::array::from_fn(|_| if dice.percent(50) { "baku" } else { "ganja" });
@@ -87,10 +89,14 @@ impl World {
         let mut sql = TABLE.to_owned();
         for person in 0..PEOPLE {
             let mut marks = Vec::new();
+            // The first person's record is always whole; others may break the schema, or be no record at all.
+            let is_long = person > 0 && dice.percent(15);
+            let is_no_number = person > 0 && dice.percent(15);
             for field in FIELDS.into_iter().chain(["secret"]) {
                 let text = match field {
                     "pin" => drawn(dice, 7),
-                    "income" => format!(
+                    "address" if is_long => format!("Mark{}", drawn(dice, ADDRESS_MAX)),
+                    "income" if !is_no_number => format!(
                         "7{}",
                         (0..13).map(|_| char::from(b'1' + u8::try_from(dice.below(9)).expect("a digit"))).collect::<String>()
                     ),
@@ -147,7 +153,7 @@ impl World {
     /// Whether a system may see a field of a person by an operation.
     pub fn shown(&self, system: &str, operation: &str, purpose: Option<&str>, person: usize, field: &str) -> bool {
         self.all.iter().any(|grant| {
-            grant.system == system
+            grant.systems.contains(&system)
                 && grant.operations.contains(&operation)
                 && grant.purposes.as_ref().is_none_or(|all| purpose.is_some_and(|purpose| all.contains(&purpose)))
                 && grant.district.is_none_or(|district| self.districts[person] == district)
@@ -163,7 +169,7 @@ impl World {
 
     /// Whether a system was granted anything about a field.
     pub fn is_granted(&self, system: &str, field: &str) -> bool {
-        self.all.iter().any(|grant| grant.system == system && grant.covers(field))
+        self.all.iter().any(|grant| grant.systems.contains(&system) && grant.covers(field))
     }
 
     /// Holds an answer against what is allowed; how many marks it gave.
@@ -238,9 +244,12 @@ impl Grant {
         let fields = self.fields.as_deref().map_or("all".to_owned(), list);
         let purposes = self.purposes.as_deref().map_or("any".to_owned(), list);
         let rows = self.district.map(|district| format!(", rows: 'record.district == \"{district}\"'")).unwrap_or_default();
+        let who = match self.systems {
+            [system] => format!("system: {system}"),
+            _ => "group: desks".to_owned(),
+        };
         format!(
-            "{{ system: {}, version: v1, entity: persons, operations: {}, fields: {fields}, purposes: {purposes}{rows} }}",
-            self.system,
+            "{{ {who}, version: v1, entity: persons, operations: {}, fields: {fields}, purposes: {purposes}{rows} }}",
             list(&self.operations)
         )
     }
@@ -249,13 +258,13 @@ impl Grant {
 fn grants(dice: &mut Dice) -> Vec<Grant> {
     let mut all = Vec::new();
     // A registry without any grant is not configured so.
-    for (system, least) in [("portal", 1), ("mobile", 0)] {
-        for _ in 0..least + dice.below(4 - least) {
+    for (systems, least) in [(&["portal"][..], 1), (&["mobile"], 0), (&["portal", "mobile"], 0)] {
+        for _ in 0..least + dice.below(3 - least) {
             let operations = some(dice, &["read", "search", "update", "subscribe"]);
             let fields = some(dice, &["pin", "name", "name.family", "name.given", "address", "income", "district", "photo"]);
             let purposes = some(dice, &["birth-registration", "identity-check"]);
             all.push(Grant {
-                system,
+                systems,
                 operations,
                 fields: dice.percent(75).then_some(fields),
                 purposes: dice.percent(60).then_some(purposes),
@@ -264,6 +273,19 @@ fn grants(dice: &mut Dice) -> Vec<Grant> {
         }
     }
     all
+}
+
+/// Puts the grants, in any order, into any number of files of the agency that gives them.
+fn spread(dice: &mut Dice, country: &Country, written: &[String]) {
+    let mut left: Vec<&String> = written.iter().collect();
+    while !left.is_empty() {
+        let mut text = "registry: vault\ngrants:\n".to_owned();
+        for _ in 0..=dice.below(left.len()) {
+            let grant = left.swap_remove(dice.below(left.len()));
+            writeln!(text, "  - {grant}").expect("a text takes all");
+        }
+        country.file(&format!("grants/interior/{}.yaml", drawn(dice, 8).to_lowercase()), &text);
+    }
 }
 
 /// Some of these, one at least.
@@ -293,6 +315,21 @@ fn column(field: &str) -> &str {
 pub fn title(field: &str) -> String {
     format!("Title of {}", column(field))
 }
+
+/// The longest that an address may be.
+const ADDRESS_MAX: usize = 40;
+
+const AGENCIES: &str = "
+agencies:
+  - { id: interior, title: Ministry of the Interior }
+  - { id: asan, title: One-stop service }
+purposes:
+  - { id: birth-registration, title: Registration of a birth }
+  - { id: identity-check, title: Check of an identity }
+  - { id: audit, title: Audit }
+groups:
+  - { id: desks, systems: [portal, mobile] }
+";
 
 const TRANSPARENCY: &str = "
 subjects: [{ system: auditor, purposes: [audit] }]
@@ -329,7 +366,7 @@ contract:
             properties:
               family: { title: Title of family, type: string, minLength: 1 }
               given: { title: Title of given, type: string, minLength: 1 }
-          address: { title: Title of address, type: string, minLength: 1 }
+          address: { title: Title of address, type: string, minLength: 1, maxLength: 40 }
           income: { title: Title of income, type: integer, minimum: 0 }
           district: { title: District, type: string, minLength: 1 }
       key: pin
