@@ -151,7 +151,7 @@ async fn of_a_change_with_anything_wrong_in_it_nothing_is_in_force_until_it_is_m
     eventually("the change is refused", LONG, is_refused).await;
     let told = configuration(&bus).await;
     let finding = told["refused"]["findings"][0].as_str().expect("a finding");
-    assert!(finding.starts_with("transparency.yaml:1:29: error: ") && finding.contains("`nobody`"), "{finding}");
+    assert!(finding.starts_with("transparency.yaml:1:29: error") && finding.contains("`nobody`"), "{finding}");
     let _ = mobile.get(AYGUN).await.good();
     assert_eq!(mobile.get("/bus/ledger/entries/0").await.code(), "not_permitted");
     assert_eq!(configurations(&entries(&bus).await).len(), 1, "what is not in force is no entry");
