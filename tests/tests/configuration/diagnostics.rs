@@ -129,6 +129,11 @@ pub(crate) fn certificates() -> Scratch {
     scratch
 }
 
+/// A configuration that is right, in a directory of its own.
+pub(crate) fn base_with_certificates() -> Scratch {
+    certificates()
+}
+
 fn laid_out(case: &Path, certificates: &Path) -> Scratch {
     let scratch = Scratch::new("configuration");
     copy(&here().join("base"), scratch.path());
