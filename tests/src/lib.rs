@@ -22,6 +22,7 @@ pub mod postgres;
 pub mod process;
 pub mod real;
 pub mod scratch;
+pub mod sshd;
 
 pub use kafka::Kafka;
 pub use mariadb::Mariadb;
@@ -30,3 +31,4 @@ pub use node::{NodeServer, run_node};
 pub use openldap::Openldap;
 pub use postgres::Postgres;
 pub use rabita_battery::{Fault, Proxy, eventually};
+pub use sshd::Sshd;

@@ -61,6 +61,11 @@ impl Nginx {
     pub fn kill(&self) {
         self.process.kill();
     }
+
+    /// Starts it again at the same address.
+    pub fn start_again(&self) {
+        self.process.start_again(|| std::net::TcpStream::connect(port::loopback(self.port)).is_ok());
+    }
 }
 
 /// One process and nothing outside the directory, so that neither root nor a configuration of the machine is needed.

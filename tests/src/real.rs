@@ -99,6 +99,14 @@ impl Example {
     /// # Panics
     /// When something is wrong with it.
     pub async fn serve(&self, url: &str) -> Served {
+        self.serve_with(|settings| settings["url"] = url.into()).await
+    }
+
+    /// Serves it as it is, but at free ports and with its only registry's `connector:` changed so.
+    ///
+    /// # Panics
+    /// When something is wrong with it.
+    pub async fn serve_with(&self, change: impl FnOnce(&mut Value)) -> Served {
         let today = TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
         let loaded = rabita_config::load(self.path(), &rabita_server::kinds::all(), today);
         assert_eq!(loaded.report.to_string(), "");
@@ -106,7 +114,7 @@ impl Example {
         country.node.admin.address.set_port(0);
         country.node.listeners.iter_mut().for_each(|listener| listener.address.set_port(0));
         // What the environment would give: the tests of a process share one.
-        country.registries[0].plan.spec.settings["url"] = url.into();
+        change(&mut country.registries[0].plan.spec.settings);
         let node = Node::start(&country).await.unwrap_or_else(|error| panic!("the node does not start: {error}"));
         Served { base: format!("https://localhost:{}", node.addresses[0].port()), node }
     }
@@ -116,7 +124,15 @@ impl Example {
     /// # Panics
     /// As [`Self::serve`], and when the registry does not get ready.
     pub async fn serve_ready(&self, url: &str) -> Served {
-        let served = self.serve(url).await;
+        self.serve_ready_with(|settings| settings["url"] = url.into()).await
+    }
+
+    /// The same, with the registry's `connector:` changed so.
+    ///
+    /// # Panics
+    /// As [`Self::serve_ready`].
+    pub async fn serve_ready_with(&self, change: impl FnOnce(&mut Value)) -> Served {
+        let served = self.serve_with(change).await;
         let ready = format!("http://{}/readyz", served.node.admin);
         eventually("the registry is ready", Duration::from_secs(30), async || {
             let answer = reqwest::get(&ready).await.expect("the admin listener answers");

@@ -55,6 +55,12 @@ pub trait Subject: Send + Sync + Sized + 'static {
         true
     }
 
+    /// Whether the connector answers from a copy of its own. A legacy system that is slow or away then hinders no read,
+    /// once there is a copy; only `probe` tells.
+    fn answers_from_copies() -> bool {
+        false
+    }
+
     /// Whether the legacy system itself keeps this text exactly. Says `false` for what is known to be lost or
     /// changed beyond the connector, so that the connector is not blamed for it.
     fn keeps(&self, _text: &str) -> bool {

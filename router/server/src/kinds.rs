@@ -13,5 +13,6 @@ pub fn all() -> Kinds {
         rabita_rest::kind(),
         Arc::new(rabita_soap::Soap),
         rabita_ldap::kind(),
+        rabita_files::kind(),
     ])
 }

@@ -1,5 +1,6 @@
 //! The battery, run by each kind of connector on its real legacy system. A module says how a kind is set up.
 
+mod files;
 mod ldap;
 mod mariadb;
 mod odbc;

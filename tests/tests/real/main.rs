@@ -2,6 +2,7 @@
 //! and the descriptions of interfaces that the registries themselves publish.
 
 mod brp;
+mod brp_files;
 mod brreg;
 mod check;
 mod new;

@@ -21,7 +21,11 @@ pub async fn gives_up_in_time_on_a_registry_that_is_slow<S: Subject>() {
     let world = World::<S>::with(&people).await;
     assert_eq!(world.read(&people[0].pin).await, Ok(Some(people[0].clone())));
     let hold = world.slow().await;
-    times_out(&world).await;
+    if S::answers_from_copies() {
+        answers_from_its_copy(&world, &people).await;
+    } else {
+        times_out(&world).await;
+    }
     drop(hold);
     world.calm();
     recovers(&world, &people[0]).await;
@@ -32,14 +36,23 @@ pub async fn gives_up_in_time_on_a_registry_that_is_slow<S: Subject>() {
 pub async fn gives_up_in_time_on_a_registry_that_was_never_quick<S: Subject>() {
     let people = Person::several(3);
     let world = World::<S>::with(&people).await;
-    if let Some(proxy) = &world.proxy {
-        proxy.set(Fault::BlackHole);
-        times_out(&world).await;
-    } else {
-        let hold = world.slow().await;
-        times_out(&world).await;
-        drop(hold);
+    if S::answers_from_copies() {
+        // It takes its copy first.
+        recovers(&world, &people[0]).await;
     }
+    let hold = match &world.proxy {
+        Some(proxy) => {
+            proxy.set(Fault::BlackHole);
+            None
+        }
+        None => Some(world.slow().await),
+    };
+    if S::answers_from_copies() {
+        answers_from_its_copy(&world, &people).await;
+    } else {
+        times_out(&world).await;
+    }
+    drop(hold);
     world.calm();
     recovers(&world, &people[0]).await;
     world.holds(&people).await;
@@ -85,7 +98,10 @@ pub async fn works_again_after_the_registry_was_killed<S: Subject>() {
     let world = World::<S>::alone_with(&people).await;
     warm(&world, &people).await;
     world.subject.stop().await;
-    if world.subject.address().is_some() {
+    if S::answers_from_copies() {
+        warm(&world, &people).await;
+        tells_that_the_registry_is_away(&world).await;
+    } else if world.subject.address().is_some() {
         for person in people.iter().take(4) {
             let (read, took) = timed(world.read_within(&person.pin, Duration::from_secs(5))).await;
             assert!(matches!(read, Err(Failure::Unavailable { .. })), "{read:?}");
@@ -122,6 +138,23 @@ async fn times_out<S: Subject>(world: &World<S>) {
     // A file is there although it is locked.
     assert!(matches!(probed, Err(Failure::TimedOut { .. })) || world.proxy.is_none(), "{probed:?}");
     assert!(took < DEADLINE + SLACK, "{took:?}");
+}
+
+/// A registry that does not answer hinders nobody whom a copy serves.
+async fn answers_from_its_copy<S: Subject>(world: &World<S>, people: &[Person]) {
+    for person in people {
+        let (read, took) = timed(world.read_within(&person.pin, DEADLINE)).await;
+        assert_eq!(read, Ok(Some(person.clone())));
+        assert!(took < DEADLINE, "{took:?}");
+    }
+    let (_, took) = timed(world.connector.probe(&within(DEADLINE))).await;
+    assert!(took < DEADLINE + SLACK, "{took:?}");
+}
+
+/// What serves from a copy still tells that nothing new comes.
+async fn tells_that_the_registry_is_away<S: Subject>(world: &World<S>) {
+    let probed = world.connector.probe(&within(Duration::from_secs(10))).await;
+    assert!(matches!(probed, Err(Failure::Unavailable { .. })), "{probed:?}");
 }
 
 /// The same connector answers rightly again, within a few calls.

@@ -1,0 +1,177 @@
+//! Encodings: strict both ways. What is no text of an encoding is a fault, not a replacement character.
+
+use std::io::{self, Read};
+
+use super::page::Page;
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
+
+/// An encoding of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charset {
+    /// One that the WHATWG lists.
+    Known(&'static Encoding),
+    /// One of our own.
+    Page(&'static Page),
+}
+
+impl Charset {
+    /// The encoding of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let known = Encoding::for_label(name.as_bytes()).filter(|known| *known != encoding_rs::REPLACEMENT);
+        known.map(Self::Known).or_else(|| Page::named(name).map(Self::Page))
+    }
+
+    /// Whether it is EBCDIC: digits, blanks and line ends have other bytes than in ASCII.
+    #[must_use]
+    pub fn is_ebcdic(self) -> bool {
+        matches!(self, Self::Page(page) if page.is_ebcdic)
+    }
+
+    /// Whether each character is one byte.
+    #[must_use]
+    pub fn is_single_byte(self) -> bool {
+        match self {
+            Self::Known(known) => known.is_single_byte(),
+            Self::Page(_) => true,
+        }
+    }
+
+    /// The text of bytes; `None` when they are none of this encoding.
+    #[must_use]
+    pub fn decode(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Known(known) => {
+                known.decode_without_bom_handling_and_without_replacement(bytes).map(std::borrow::Cow::into_owned)
+            }
+            Self::Page(page) => page.decode(bytes),
+        }
+    }
+
+    /// The bytes of a text; `None` when the encoding lacks a character.
+    #[must_use]
+    pub fn encode(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Known(known) if known == UTF_16LE => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+            Self::Known(known) if known == UTF_16BE => Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+            Self::Known(known) => {
+                let (bytes, _, is_lossy) = known.encode(text);
+                (!is_lossy).then(|| bytes.into_owned())
+            }
+            Self::Page(page) => page.encode(text),
+        }
+    }
+
+    /// What stands before a text of this encoding to say so.
+    #[must_use]
+    pub fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Known(known) if known == UTF_16LE => &[0xff, 0xfe],
+            Self::Known(known) if known == UTF_16BE => &[0xfe, 0xff],
+            Self::Known(_) | Self::Page(_) => &[],
+        }
+    }
+
+    /// The bytes as UTF-8. A byte order mark at the beginning tells the encoding, and is left out.
+    pub fn decoded(self, input: super::Input) -> super::Input {
+        match self {
+            Self::Known(known) => Box::new(Decoded::new(input, known)),
+            Self::Page(page) => Box::new(Paged { input, page, spare: Vec::new() }),
+        }
+    }
+}
+
+/// Bytes that are decoded while they are read. What is none of the encoding is an error of the kind `InvalidData`.
+struct Decoded {
+    input: super::Input,
+    decoder: Decoder,
+    raw: Vec<u8>,
+    /// What of `raw` is yet to be decoded.
+    left: std::ops::Range<usize>,
+    is_end: bool,
+    /// The decoder has told all that it had.
+    is_done: bool,
+    /// Decoded, and not handed over: the rest of a character that did not fit.
+    spare: Vec<u8>,
+}
+
+const CHUNK: usize = 64 * 1024;
+/// More than any one character takes.
+const SMALL: usize = 16;
+
+impl Decoded {
+    fn new(input: super::Input, encoding: &'static Encoding) -> Self {
+        let decoder = encoding.new_decoder();
+        Self { input, decoder, raw: vec![0; CHUNK], left: 0..0, is_end: false, is_done: false, spare: Vec::new() }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        if self.left.is_empty() && !self.is_end {
+            let read = self.input.read(&mut self.raw)?;
+            self.left = 0..read;
+            self.is_end = read == 0;
+        }
+        Ok(())
+    }
+
+    fn decode(&mut self, into: &mut [u8]) -> io::Result<(usize, bool)> {
+        let (result, read, written) =
+            self.decoder.decode_to_utf8_without_replacement(&self.raw[self.left.clone()], into, self.is_end);
+        self.left.start += read;
+        match result {
+            DecoderResult::Malformed(..) => Err(io::Error::new(io::ErrorKind::InvalidData, "not in the encoding declared")),
+            DecoderResult::InputEmpty => Ok((written, self.is_end)),
+            DecoderResult::OutputFull => Ok((written, false)),
+        }
+    }
+}
+
+/// Bytes of a page that are decoded while they are read. The line ends of EBCDIC become those of ASCII.
+struct Paged {
+    input: super::Input,
+    page: &'static Page,
+    spare: Vec<u8>,
+}
+
+impl Read for Paged {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.spare.is_empty() {
+            let mut raw = vec![0; CHUNK];
+            let read = self.input.read(&mut raw)?;
+            let text = self.page.decode(&raw[..read]);
+            let text = text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not in the encoding declared"))?;
+            let text = if self.page.is_ebcdic { text.replace('\u{85}', "\n") } else { text };
+            self.spare = text.into_bytes();
+        }
+        let count = self.spare.len().min(into.len());
+        into[..count].copy_from_slice(&self.spare[..count]);
+        self.spare.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Read for Decoded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if !self.spare.is_empty() {
+                let count = self.spare.len().min(into.len());
+                into[..count].copy_from_slice(&self.spare[..count]);
+                self.spare.drain(..count);
+                return Ok(count);
+            }
+            if self.is_done {
+                return Ok(0);
+            }
+            self.fill()?;
+            let mut small = [0; SMALL];
+            let is_small = into.len() < SMALL;
+            let (written, is_done) = if is_small { self.decode(&mut small)? } else { self.decode(into)? };
+            self.is_done = is_done;
+            if is_small {
+                self.spare.extend_from_slice(&small[..written]);
+            } else if written > 0 {
+                return Ok(written);
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Where each item of a record is, and what it holds.
+
+use std::collections::HashMap;
+
+use rabita_sdk::Source;
+
+use super::super::fixed::shape::{Column, Repeat};
+use super::parse::{Item, Sign, Usage, Wrong};
+use super::qualified;
+use crate::from::{Number, Type};
+
+/// A record with its columns at their places.
+pub struct Placed {
+    pub name: String,
+    pub columns: Vec<Column>,
+    pub repeats: Vec<Repeat>,
+    pub width: usize,
+}
+
+/// Places the items of a record.
+pub fn place(record: &Item) -> Result<Placed, Wrong> {
+    let mut counts = HashMap::new();
+    count_names(record, &mut counts);
+    let mut placing = Placing { counts, columns: Vec::new(), repeats: Vec::new(), depending: Vec::new() };
+    let width = placing.item(record, 0, &[], &mut None)?;
+    for (at, name, line) in placing.depending {
+        let count = placing.columns.iter().find(|column| column.name.as_str() == name);
+        let missing = || Wrong { line, message: format!("`DEPENDING ON {name}` names no item of the record") };
+        placing.repeats[at].count = Some(count.ok_or_else(missing)?.clone());
+    }
+    let name = record.name.clone().unwrap_or_else(|| "RECORD".to_owned());
+    Ok(Placed { name, columns: placing.columns, repeats: placing.repeats, width })
+}
+
+struct Placing {
+    /// How many items have a name.
+    counts: HashMap<String, usize>,
+    columns: Vec<Column>,
+    repeats: Vec<Repeat>,
+    /// Which repeated group depends on which item, and where that is said.
+    depending: Vec<(usize, String, usize)>,
+}
+
+impl Placing {
+    /// Places an item from `start` on; returns how many bytes it takes. Columns of a repeated item go to `within`.
+    fn item(&mut self, item: &Item, start: usize, groups: &[String], within: &mut Option<Vec<Column>>) -> Result<usize, Wrong> {
+        let wrong = |message: &str| Wrong { line: item.line, message: message.to_owned() };
+        let Some((most, depending)) = &item.occurs else { return self.once(item, start, groups, within) };
+        if within.is_some() {
+            return Err(wrong("what repeats within what repeats can't be used: describe the record with `fixed`"));
+        }
+        let name = item.name.as_ref().ok_or_else(|| wrong("what repeats needs a name"))?;
+        let mut columns = Some(Vec::new());
+        let stride = self.once(item, start, groups, &mut columns)?;
+        if let Some(count) = depending {
+            self.depending.push((self.repeats.len(), count.clone(), item.line));
+        }
+        let (group, columns) = (self.named(groups, name), columns.unwrap_or_default());
+        self.repeats.push(Repeat { group, columns, stride, most: *most, count: None });
+        Ok(stride * most)
+    }
+
+    fn once(&mut self, item: &Item, start: usize, groups: &[String], within: &mut Option<Vec<Column>>) -> Result<usize, Wrong> {
+        let wrong = |message: &str| Wrong { line: item.line, message: message.to_owned() };
+        if item.items.is_empty() {
+            let picture = item.picture.as_ref().ok_or_else(|| wrong("an item without items in it needs a picture (`PIC`)"))?;
+            let (kind, width) = stored(picture, item.usage, item.sign).map_err(|message| wrong(&message))?;
+            if let Some(name) = &item.name {
+                let column = Column { name: self.named(groups, name), start, width, kind };
+                within.as_mut().unwrap_or(&mut self.columns).push(column);
+            }
+            return Ok(width);
+        }
+        if item.picture.is_some() {
+            return Err(wrong("an item with items in it has no picture"));
+        }
+        let mut inner = groups.to_vec();
+        // The record's own name stands before no column.
+        inner.extend(item.name.clone().filter(|_| item.level > 1));
+        let (mut end, mut places): (usize, HashMap<&str, usize>) = (start, HashMap::new());
+        for original in &item.items {
+            // A usage that a group states holds for what is in it.
+            let usage = if original.usage == Usage::Display { item.usage } else { original.usage };
+            let child = &Item { usage, ..original.clone() };
+            let begins = match &child.redefines {
+                None => end,
+                Some(name) => *places.get(name.as_str()).ok_or_else(|| Wrong {
+                    line: child.line,
+                    message: format!("`REDEFINES {name}` names no item before it in the same group"),
+                })?,
+            };
+            let width = self.item(child, begins, &inner, within)?;
+            end = end.max(begins + width);
+            if let Some(name) = original.name.as_deref() {
+                places.insert(name, begins);
+            }
+        }
+        Ok(end - start)
+    }
+
+    fn named(&self, groups: &[String], name: &str) -> Source {
+        if self.counts.get(name).copied().unwrap_or_default() > 1 { qualified(groups, name) } else { Source::new(name) }
+    }
+}
+
+fn count_names(item: &Item, counts: &mut HashMap<String, usize>) {
+    if let Some(name) = &item.name {
+        *counts.entry(name.clone()).or_default() += 1;
+    }
+    item.items.iter().for_each(|item| count_names(item, counts));
+}
+
+/// What a picture holds, and how many bytes that takes.
+fn stored(picture: &str, usage: Usage, sign: Sign) -> Result<(Type, usize), String> {
+    let symbols = expanded(picture)?;
+    if symbols.iter().all(|symbol| matches!(symbol, 'X' | 'A')) {
+        return Ok((Type::Text, symbols.len()));
+    }
+    let is_number = symbols.iter().all(|symbol| matches!(symbol, '9' | 'S' | 'V'));
+    if !is_number {
+        let is_edited =
+            |symbol: &char| matches!(symbol, '9' | 'Z' | '*' | '.' | ',' | '-' | '+' | '/' | 'B' | '0' | '$' | 'X' | 'A');
+        if symbols.iter().all(is_edited) && usage == Usage::Display {
+            // Edited for people: it is what it looks like.
+            return Ok((Type::Text, symbols.len()));
+        }
+        return Err(format!("the picture `{picture}` can't be used: describe the record with `fixed`"));
+    }
+    let digits = symbols.iter().filter(|symbol| **symbol == '9').count();
+    let scale = symbols.iter().skip_while(|symbol| **symbol != 'V').filter(|symbol| **symbol == '9').count();
+    let signed = symbols.first() == Some(&'S');
+    let number = Number { scale: u8::try_from(scale).unwrap_or(u8::MAX), signed };
+    let too_long = || format!("the picture `{picture}` has more digits than a number can have");
+    match usage {
+        Usage::Display if digits > 31 => Err(too_long()),
+        Usage::Display if signed && sign == Sign::Separate => Ok((Type::Digits(number), digits + 1)),
+        Usage::Display => Ok((Type::Zoned(number), digits)),
+        Usage::Packed if digits <= 31 => Ok((Type::Packed(number), digits / 2 + 1)),
+        Usage::Binary if digits <= 18 => Ok((
+            Type::Binary(number),
+            if digits <= 4 {
+                2
+            } else if digits <= 9 {
+                4
+            } else {
+                8
+            },
+        )),
+        _ => Err(too_long()),
+    }
+}
+
+/// A picture with its repetitions written out: `S9(3)V99` is `S999V99`.
+fn expanded(picture: &str) -> Result<Vec<char>, String> {
+    const SYMBOLS_MAX: usize = 100_000;
+    let wrong = || format!("the picture `{picture}` can't be read");
+    let mut symbols: Vec<char> = Vec::new();
+    let mut rest = picture.chars();
+    while let Some(symbol) = rest.next() {
+        if symbol != '(' {
+            symbols.push(symbol);
+            continue;
+        }
+        let (count, after) = rest.as_str().split_once(')').ok_or_else(wrong)?;
+        rest = after.chars();
+        let count: usize = count.parse().ok().filter(|count| (1..=SYMBOLS_MAX).contains(count)).ok_or_else(wrong)?;
+        let last = *symbols.last().ok_or_else(wrong)?;
+        symbols.extend(std::iter::repeat_n(last, count - 1));
+    }
+    if symbols.is_empty() || symbols.len() > SYMBOLS_MAX { Err(wrong()) } else { Ok(symbols) }
+}

@@ -1,0 +1,116 @@
+use std::io::Cursor;
+use std::path::Path;
+
+use rabita_sdk::{GroupSpec, Legacy, Row, Source};
+
+use super::layout;
+use crate::from::{Copybook, Format};
+use crate::layout::{Layout as _, Selection};
+
+const BOOK: &str = "
+000100* A CUSTOMER AS THE PENSION FUND DELIVERS IT
+000200 01  CUSTOMER.
+000300     05  CUST-ID             PIC 9(7).
+000400     05  CUST-NAME.
+000500         10  FAMILY          PIC X(12).
+000600         10  GIVEN           PIC X(8).
+000700     05  BALANCE             PIC S9(7)V99 COMP-3.
+000800     05  DAYS                PIC S9(4) COMP.
+000900     05  STATE               PIC X VALUE 'A'.
+001000         88  ACTIVE          VALUE 'A' 'B'.
+001100     05  BORN                PIC 9(8).
+001200     05  BORN-PARTS REDEFINES BORN.
+001300         10  BORN-YEAR       PIC 9(4).
+001400         10  FILLER          PIC X(4).
+001500     05  PHONE-COUNT         PIC 9.
+001600     05  PHONE OCCURS 1 TO 3 TIMES DEPENDING ON PHONE-COUNT.
+001700         10  AREA-CODE       PIC X(3).
+001800         10  LINE-NO         PIC X(7).
+";
+
+fn spec(book: &str, encoding: &str) -> Copybook {
+    let format = serde_json::json!({ "copybook": { "book": book, "encoding": encoding, "framing": "rdw" } });
+    match serde_json::from_value(format).expect("a format") {
+        Format::Copybook(spec) => spec,
+        _ => unreachable!("a copybook was asked for"),
+    }
+}
+
+fn told(book: &str) -> String {
+    let wrong = layout(&spec(book, "cp037"), Path::new(".")).err().expect("something is wrong");
+    wrong.iter().map(|(place, message)| format!("{place}: {message}")).collect()
+}
+
+/// The bytes of a Turkish text in EBCDIC, from the code page's own table: ş is 6a, Ğ is 5a.
+fn record() -> Vec<u8> {
+    let mut bytes = vec![0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf4, 0xf2];
+    bytes.extend([0xc1, 0xe8, 0x6a, 0x85, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40]);
+    bytes.extend([0xd6, 0x5a, 0xe4, 0xe9, 0x40, 0x40, 0x40, 0x40]);
+    bytes.extend([0x00, 0x01, 0x23, 0x45, 0x6d]);
+    bytes.extend([0xff, 0xf6]);
+    bytes.push(0xc1);
+    bytes.extend([0xf1, 0xf9, 0xf7, 0xf8, 0xf0, 0xf3, 0xf0, 0xf0]);
+    bytes.push(0xf2);
+    bytes.extend([0xf0, 0xf1, 0xf2, 0xf5, 0xf5, 0xf5, 0xf1, 0xf2, 0xf3, 0xf4]);
+    bytes.extend([0xf0, 0xf5, 0xf0, 0xf7, 0xf7, 0xf7, 0xf0, 0xf0, 0xf0, 0xf1]);
+    let length = u16::try_from(bytes.len() + 4).expect("short").to_be_bytes();
+    [vec![length[0], length[1], 0, 0], bytes].concat()
+}
+
+#[test]
+fn reads_a_record_of_variable_length_in_turkish_ebcdic() {
+    let (layout, _) = layout(&spec(BOOK, "cp1026"), Path::new(".")).expect("a layout");
+    let names = ["CUST-ID", "FAMILY", "GIVEN", "BALANCE", "DAYS", "STATE", "BORN", "BORN-YEAR", "PHONE-COUNT"];
+    let phone = GroupSpec { name: Source::new("PHONE"), sources: vec![Source::new("AREA-CODE"), Source::new("LINE-NO")] };
+    let selection = Selection { columns: names.iter().map(|name| Source::new(name)).collect(), groups: vec![phone] };
+    let bytes = [record(), record()].concat();
+    let mut records = layout.open(Box::new(Cursor::new(bytes)), &selection).expect("it opens");
+    let mut values = Vec::new();
+    let phone = |area: &str, line: &str| Legacy::Group(Row::from_iter([("AREA-CODE", area.into()), ("LINE-NO", line.into())]));
+    for number in [1, 2] {
+        assert_eq!(records.next(&mut values), Ok(Some(number)));
+        let expected = [
+            42.into(),
+            "AYşe".into(),
+            "OĞUZ".into(),
+            "-1234.56".into(),
+            Legacy::Int(-10),
+            "A".into(),
+            19_780_300.into(),
+            1978.into(),
+            2.into(),
+            Legacy::List(vec![phone("012", "5551234"), phone("050", "7770001")]),
+        ];
+        assert_eq!(values, expected);
+    }
+    assert_eq!(records.next(&mut values), Ok(None));
+}
+
+#[test]
+fn writes_what_it_reads_where_nothing_repeats_or_shares_a_place() {
+    let book = "01 R. 05 ID PIC 9(5). 05 NAME PIC X(6). 05 AMOUNT PIC S9(5)V9 COMP-3. 05 N PIC S9(9) BINARY. 05 D PIC S9(3).";
+    let mut spec = spec(book, "cp1047");
+    spec.framing = None;
+    let (layout, _) = layout(&spec, Path::new(".")).expect("a layout");
+    let values = vec![Legacy::Int(7), "Zs[]".into(), "-1.5".into(), Legacy::Int(-3), Legacy::Int(-12)];
+    let mut bytes = Vec::new();
+    layout.writer().expect("it writes").write(None, &values, &mut bytes).expect("it fits");
+    assert_eq!(bytes.len(), 5 + 6 + 4 + 4 + 3);
+    let selection = Selection { columns: layout.writer().expect("it writes").columns().to_vec(), groups: Vec::new() };
+    let mut read = Vec::new();
+    let mut records = layout.open(Box::new(Cursor::new(bytes)), &selection).expect("it opens");
+    assert_eq!(records.next(&mut read), Ok(Some(1)));
+    assert_eq!(read, values);
+}
+
+#[test]
+fn says_what_it_can_not_use_and_where() {
+    assert!(told("").contains("describes no record"));
+    assert!(told("01 R. 05 A PIC X(4. 05 B PIC X.").contains("line 1: the picture `X(4` can't be read"));
+    assert!(told("01 R.\n 05 A COMP-1.").contains("line 2: `COMP-1` is not known here"));
+    assert!(told("01 R.\n 05 A PIC X REDEFINES B.").contains("line 2: `REDEFINES B` names no item"));
+    assert!(told("01 R. 05 A OCCURS 2. 10 B OCCURS 2 PIC X.").contains("repeats within what repeats"));
+    assert!(told("01 R. 05 A PIC N(3).").contains("can't be used"));
+    assert!(told("01 R. 05 A PIC X. 01 S. 05 B PIC X.").contains("say which record of the copybook it is; there is R, S"));
+    assert!(told("05 A PIC X OCCURS 3 DEPENDING ON B.").contains("`DEPENDING ON B` names no item"));
+}

@@ -1,0 +1,67 @@
+//! A test's `legacy:` out of rows: the file that they stand in.
+
+use rabita_sdk::survey::Foreseen;
+use rabita_sdk::{Legacy, Row, Source};
+use serde_json::{Value, json};
+
+use super::object;
+use crate::from::{Delimited, Format, From};
+
+/// A file with the rows; `None` where the format is one that can't be written.
+pub(crate) fn fixture(foreseen: &Foreseen<'_>) -> Option<Value> {
+    let from: From = serde_json::from_value(foreseen.entity.from.clone()).ok()?;
+    // A name that the pattern matches.
+    let name = from.file.replace(['*', '?'], "1").replace(['[', ']'], "");
+    let content = match &from.format {
+        Format::Delimited(spec) if spec.header => json!(delimited(spec, foreseen)?),
+        Format::Delimited(_) | Format::Fixed(_) | Format::Copybook(_) => json!(foreseen.rows.iter().map(own).collect::<Vec<_>>()),
+        Format::JsonLines(_) => json!(
+            foreseen.rows.iter().filter_map(|row| Some(serde_json::to_string(&nested(row)).ok()? + "\n")).collect::<String>()
+        ),
+        Format::Xml(_) | Format::Sheet(_) => return None,
+    };
+    Some(Value::Object(object(&[(&name, content)])))
+}
+
+fn own(row: &Row) -> Value {
+    serde_json::to_value(row).unwrap_or_default()
+}
+
+fn nested(row: &Row) -> Row {
+    let mut nested = Row::with_capacity(row.len());
+    row.iter().for_each(|(name, value)| nested.put(&Source::new(name), value.clone()));
+    nested
+}
+
+/// The text of a file with a header: columns that are known by a number stand at that place.
+fn delimited(spec: &Delimited, foreseen: &Foreseen<'_>) -> Option<String> {
+    let sources: Vec<&Source> = foreseen.entity.columns.iter().map(|column| &column.source).collect();
+    let number = |source: &Source| source.as_str().strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
+    let last = sources.iter().filter_map(|source| number(source)).max().unwrap_or_default();
+    let mut header: Vec<Option<&Source>> = vec![None; last.max(sources.len())];
+    for source in &sources {
+        if let Some(place) = number(source) {
+            *header.get_mut(place.checked_sub(1)?)? = Some(source);
+        }
+    }
+    let mut others = sources.iter().filter(|source| number(source).is_none());
+    for cell in header.iter_mut().filter(|cell| cell.is_none()) {
+        *cell = others.next().copied();
+    }
+    let mut writer = csv::WriterBuilder::new().delimiter(u8::try_from(spec.delimiter).ok()?).from_writer(Vec::new());
+    let name = |cell: &Option<&Source>| match cell {
+        Some(source) if number(source).is_none() => source.as_str().to_owned(),
+        _ => String::new(),
+    };
+    writer.write_record(header.iter().map(name)).ok()?;
+    for row in foreseen.rows {
+        let value = |cell: &Option<&Source>| {
+            let value = cell.and_then(|source| row.get(source.as_str()));
+            value.and_then(Legacy::to_text).map_or_else(|| spec.null.clone(), std::borrow::Cow::into_owned)
+        };
+        writer.write_record(header.iter().map(value)).ok()?;
+    }
+    let text = String::from_utf8(writer.into_inner().ok()?).ok()?;
+    // A stand-in's text is UTF-8; a mark says so where the format says otherwise.
+    Some(if spec.encoding.eq_ignore_ascii_case("utf-8") { text } else { format!("\u{feff}{text}") })
+}
