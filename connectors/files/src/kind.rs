@@ -54,6 +54,14 @@ impl Kind for FilesKind {
         schemars::schema_for!(double::Fixture).to_value()
     }
 
+    fn asked_schema(&self) -> Option<Value> {
+        Some(schemars::schema_for!(double::WrittenFile).to_value())
+    }
+
+    fn empty_fixture(&self) -> Option<Value> {
+        Some(Value::Object(serde_json::Map::new()))
+    }
+
     fn check(&self, spec: &RegistrySpec) -> Vec<Finding> {
         check(spec)
     }
@@ -64,8 +72,9 @@ impl Kind for FilesKind {
 
     async fn double(&self, spec: RegistrySpec, fixture: &Value) -> Result<Double, OpenError> {
         let (spec, directory) = double::prepared(spec, fixture)?;
+        let outgoing = directory.path().join(double::OUTGOING);
         let connector = Arc::new(connector(&spec, &double::NoSecrets, Some(directory)).await?);
-        Ok(Double { connector, complaints: Box::new(Vec::new) })
+        Ok(Double::new(connector, Vec::new).telling(move || double::written_files(&outgoing)))
     }
 
     fn recognises(&self, source: &SurveySource) -> Recognised {
