@@ -20,9 +20,9 @@ struct File {
 }
 
 impl File {
-    /// None of these files has a delimiter or a line end within quotes.
+    /// None of these files has a line end within quotes.
     fn read(text: &str, delimiter: char) -> Self {
-        let cells = |line: &str| line.split(delimiter).map(|cell| cell.trim_matches('"').to_owned()).collect();
+        let cells = |line: &str| cells(line, delimiter);
         let mut lines = text.lines().map(cells);
         let names = lines.next().expect("a header");
         Self { names, lines: lines.collect() }
@@ -46,12 +46,31 @@ fn table(path: &Path) -> BTreeMap<String, String> {
     rows.collect()
 }
 
+/// The cells of a line, without the quotes around them; a quote within a cell is written twice.
+fn cells(line: &str, delimiter: char) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut is_quoted = false;
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let cell = cells.last_mut().expect("there is a cell from the beginning");
+        match letter {
+            '"' if is_quoted && letters.next_if_eq(&'"').is_some() => cell.push('"'),
+            '"' => is_quoted = !is_quoted,
+            letter if letter == delimiter && !is_quoted => cells.push(String::new()),
+            letter => cell.push(letter),
+        }
+    }
+    cells
+}
+
 /// A day of which the parts that are zeros are not known; none where there never was such a day.
 fn day(text: &str) -> Option<String> {
     let (year, month, day) = (text.get(..4)?, text.get(4..6)?, text.get(6..8)?);
     match (year, month, day) {
         ("0000", ..) => None,
-        (_, "00", _) => Some(year.to_owned()),
+        (_, "00", "00") => Some(year.to_owned()),
+        // A day of no month is no day: the manifest has the bus leave it out.
+        (_, "00", _) => None,
         (_, _, "00") => Some(format!("{year}-{month}")),
         _ => format!("{year}-{month}-{day}").parse::<jiff::civil::Date>().ok().map(|day| day.to_string()),
     }
