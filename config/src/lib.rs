@@ -13,6 +13,7 @@ pub mod consent;
 pub mod country;
 pub mod document;
 pub mod grant;
+pub mod hosts;
 pub mod identity;
 pub mod journal;
 pub mod ledger;
@@ -27,5 +28,6 @@ pub mod webhooks;
 
 pub use compatible::compatible;
 pub use country::{ActionSchemas, CountedFile, Country, Registry};
-pub use load::{Loaded, load};
+pub use hosts::HostConfiguration;
+pub use load::{Loaded, LoadedHost, is_host, load, load_host};
 pub use report::{Located, Report, Severity};

@@ -6,6 +6,7 @@ mod counted;
 mod cross;
 mod files;
 mod grants;
+mod hosts;
 mod identity;
 mod journal;
 mod ledger;
@@ -31,6 +32,7 @@ use serde_json::Value;
 use crate::country::{CountedFile, Country};
 use crate::document::Document;
 use crate::grant::Grants;
+use crate::hosts::HostConfiguration;
 use crate::node::{Agencies, Node};
 use crate::report::{Located, Report, Severity};
 use crate::schema;
@@ -45,17 +47,34 @@ pub struct Loaded {
     pub country: Option<Country>,
 }
 
+/// What loading a host's configuration came to.
+pub struct LoadedHost {
+    /// Everything that was found.
+    pub report: Report,
+    /// The configuration, where nothing is wrong with it.
+    pub host: Option<HostConfiguration>,
+}
+
+/// Whether a directory is that of a host: it has a `host.yaml`.
+#[must_use]
+pub fn is_host(directory: &Path) -> bool {
+    directory.join(files::HOST).is_file()
+}
+
+/// Loads the configuration directory of a host.
+#[must_use]
+pub fn load_host(directory: &Path, kinds: &Kinds, today: Date) -> LoadedHost {
+    let mut loader = Loader::new(directory, kinds, today);
+    let host = loader.host();
+    loader.report.sort();
+    let host = host.filter(|_| loader.report.is_good());
+    LoadedHost { report: loader.report, host }
+}
+
 /// Loads a configuration directory. `today` decides which grants have ended.
 #[must_use]
 pub fn load(directory: &Path, kinds: &Kinds, today: Date) -> Loaded {
-    let mut loader = Loader {
-        directory: directory.to_owned(),
-        kinds,
-        today,
-        report: Report::default(),
-        lost: Lost::default(),
-        files: BTreeMap::new(),
-    };
+    let mut loader = Loader::new(directory, kinds, today);
     let country = loader.country();
     loader.report.sort();
     let country = country.filter(|_| loader.report.is_good());
@@ -88,6 +107,19 @@ struct Read<T> {
     is: T,
 }
 
+impl<'a> Loader<'a> {
+    fn new(directory: &Path, kinds: &'a Kinds, today: Date) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            kinds,
+            today,
+            report: Report::default(),
+            lost: Lost::default(),
+            files: BTreeMap::new(),
+        }
+    }
+}
+
 impl Loader<'_> {
     fn country(&mut self) -> Option<Country> {
         let found = self.find_files()?;
@@ -108,6 +140,7 @@ impl Loader<'_> {
             self.check_signing(node);
             self.check_ledger(node);
             self.check_consents(node, &registries);
+            self.check_hosts(node, &registries);
         }
         if let Some(agencies) = &agencies {
             self.check_names(agencies, &registries, &systems);

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::consent::ConsentSpec;
+use crate::hosts::Hosts;
 use crate::identity::Identity;
 use crate::journal::JournalSpec;
 use crate::ledger::LedgerSpec;
@@ -46,6 +47,9 @@ pub struct Node {
     /// Where every exchange is recorded.
     #[serde(default)]
     pub ledger: LedgerSpec,
+    /// Where connectors dial in that run in agencies' networks. Without it none do.
+    #[serde(default)]
+    pub hosts: Option<Hosts>,
     /// Where a person's consent is looked up.
     #[serde(default)]
     pub consents: Option<ConsentSpec>,

@@ -1,10 +1,11 @@
 //! The JSON Schemas of the configuration's documents: what `check` holds them against, and what editors complete by.
 
-use rabita_sdk::{Kind, Kinds, manifest::Manifest};
+use rabita_sdk::{Kind, Kinds, Promise, manifest::Manifest};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
 use crate::grant::Grants;
+use crate::hosts::HostSpec;
 use crate::node::{Agencies, Node};
 use crate::system::System;
 use crate::transparency::Transparency;
@@ -19,6 +20,7 @@ pub fn all(kinds: &Kinds) -> Vec<(&'static str, Value)> {
         ("system", system()),
         ("grants", grants()),
         ("transparency", transparency()),
+        ("host", host()),
     ]
 }
 
@@ -52,6 +54,12 @@ pub fn transparency() -> Value {
     of::<Transparency>()
 }
 
+/// `host.yaml`.
+#[must_use]
+pub fn host() -> Value {
+    of::<HostSpec>()
+}
+
 /// `registries/*.yaml`, whatever the connector's kind.
 #[must_use]
 pub fn manifest() -> Value {
@@ -65,6 +73,18 @@ pub fn connector(kind: &dyn Kind) -> Value {
     let properties = schema.as_object_mut().map(|object| object.entry("properties").or_insert_with(|| json!({})));
     if let Some(Value::Object(properties)) = properties {
         properties.insert("kind".to_owned(), json!({ "const": kind.name() }));
+    }
+    schema
+}
+
+/// The manifest's `connector:` where the connector runs in a host: what the bus relies on, and no setting of the kind.
+#[must_use]
+pub fn connector_at_host(kind: &dyn Kind) -> Value {
+    let mut schema = of::<Promise>();
+    let properties = schema.as_object_mut().map(|object| object.entry("properties").or_insert_with(|| json!({})));
+    if let Some(Value::Object(properties)) = properties {
+        properties.insert("kind".to_owned(), json!({ "const": kind.name() }));
+        properties.insert("at".to_owned(), json!({ "const": "host" }));
     }
     schema
 }
@@ -93,10 +113,15 @@ fn registry(kinds: &Kinds) -> Value {
                 tests["expect_legacy"] = json!({ "items": own("asked", schema.clone()) });
                 tests["expect_legacy_includes"] = json!({ "items": own("asked_among_others", schema) });
             }
+            let connector = json!({
+                "if": { "properties": { "at": { "const": "host" } }, "required": ["at"] },
+                "then": own("connector-at-host", connector_at_host(&**kind)),
+                "else": own("connector", connector(&**kind)),
+            });
             json!({
                 "if": { "properties": { "connector": { "properties": { "kind": { "const": kind.name() } } } } },
                 "then": { "properties": {
-                    "connector": own("connector", connector(&**kind)),
+                    "connector": connector,
                     "contract": { "additionalProperties": { "additionalProperties": { "properties": entity } } },
                     "tests": { "items": { "properties": tests } }
                 } }

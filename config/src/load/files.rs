@@ -18,17 +18,37 @@ pub(super) struct Found {
     pub grants: Vec<PathBuf>,
 }
 
+/// The documents of a host, relative to the directory, in order.
+pub(super) struct FoundHost {
+    pub host: PathBuf,
+    pub registries: Vec<PathBuf>,
+}
+
+/// What makes a directory that of a host.
+pub(super) const HOST: &str = "host.yaml";
 const TRANSPARENCY: &str = "transparency.yaml";
 const FOLDERS: [&str; 3] = ["registries", "systems", "grants"];
 
 impl Loader<'_> {
-    pub(super) fn find_files(&mut self) -> Option<Found> {
+    pub(super) fn find_host_files(&mut self) -> Option<FoundHost> {
+        self.find_directory()?;
+        self.warn_of_lookalikes(&[HOST]);
+        Some(FoundHost { host: HOST.into(), registries: self.documents(FOLDERS[0]) })
+    }
+
+    fn find_directory(&mut self) -> Option<()> {
         if !self.directory.is_dir() {
             let directory = self.directory.clone();
             self.error_in(&directory, "is not a directory; a configuration is one: see the guide to configuration");
             return None;
         }
-        self.warn_of_lookalikes();
+        Some(())
+    }
+
+    pub(super) fn find_files(&mut self) -> Option<Found> {
+        self.find_directory()?;
+        let documents = ["rabita.yaml", "agencies.yaml", TRANSPARENCY, FOLDERS[1], FOLDERS[2]];
+        self.warn_of_lookalikes(&documents);
         let found = Found {
             node: "rabita.yaml".into(),
             agencies: "agencies.yaml".into(),
@@ -70,24 +90,13 @@ impl Loader<'_> {
         documents
     }
 
-    fn warn_of_lookalikes(&mut self) {
-        let known = [
-            "rabita.yaml",
-            "agencies.yaml",
-            TRANSPARENCY,
-            "registries",
-            "systems",
-            "grants",
-            "schemas",
-            "codes",
-            "secrets",
-            "tls",
-        ];
+    fn warn_of_lookalikes(&mut self, documents: &[&str]) {
+        let known: Vec<&str> = documents.iter().copied().chain([FOLDERS[0], "schemas", "codes", "secrets", "tls"]).collect();
         for name in self.names(Path::new("")) {
             if known.contains(&name.as_str()) || name.starts_with('.') {
                 continue;
             }
-            if let Some(likely) = rabita_sdk::finding::likely(&name, known) {
+            if let Some(likely) = rabita_sdk::finding::likely(&name, known.iter().copied()) {
                 self.warn(Path::new(&name), format!("is not read; was `{likely}` meant?"));
             }
         }

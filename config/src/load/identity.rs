@@ -33,7 +33,13 @@ impl Loader<'_> {
                         self.find(&node.document, Finding::new(format!("{place}/url"), message));
                     }
                     if let Some(authorities) = authorities {
-                        self.pem(node, &format!("{place}/authorities"), authorities, "certificate", super::tls::certificates);
+                        self.pem(
+                            &node.document,
+                            &format!("{place}/authorities"),
+                            authorities,
+                            "certificate",
+                            super::tls::certificates,
+                        );
                     }
                     if *keep_s == 0 {
                         self.find(&node.document, Finding::new(format!("{place}/keep_s"), "is at least 1"));

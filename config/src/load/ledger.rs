@@ -37,7 +37,7 @@ impl Loader<'_> {
                 );
             }
             if let Some(authorities) = &timestamps.authorities {
-                self.pem(node, &format!("{place}/authorities"), authorities, "certificate", super::tls::certificates);
+                self.pem(&node.document, &format!("{place}/authorities"), authorities, "certificate", super::tls::certificates);
             }
         }
         let mut seen = BTreeSet::new();

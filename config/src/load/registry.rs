@@ -84,7 +84,10 @@ impl Loader<'_> {
             }
         };
         let kind = kind?;
-        kind.check(&plan.spec).into_iter().for_each(|finding| self.find(document, finding));
+        // What the kind itself finds rests on its settings, which only the host has: there the same is checked.
+        if manifest.connector.at.is_none() {
+            kind.check(&plan.spec).into_iter().for_each(|finding| self.find(document, finding));
+        }
         self.check_files(document);
         Some(Registry { manifest: manifest.clone(), kind, plan, schemas: schemas?, actions: actions? })
     }
@@ -101,7 +104,9 @@ impl Loader<'_> {
     /// Holds the parts of a manifest that belong to the kind against the kind's schemas.
     fn hold_kind(&mut self, document: &Document, kind: &dyn Kind) -> bool {
         let value = &document.value;
-        let mut holds = self.hold(document, "/connector", &value["connector"], &schema::connector(kind));
+        let is_at_host = value.pointer("/connector/at").and_then(Value::as_str) == Some("host");
+        let settings = if is_at_host { schema::connector_at_host(kind) } else { schema::connector(kind) };
+        let mut holds = self.hold(document, "/connector", &value["connector"], &settings);
         let entity_schema = kind.entity_schema();
         for (version, name, entity) in written_entities(value) {
             let place = format!("/contract/{}/{}", token(version), token(name));

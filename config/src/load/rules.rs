@@ -21,7 +21,7 @@ pub(super) fn of_place(file: &Path, pointer: &str) -> Rule {
         Some("grants") => Rule::GrantWrong,
         Some("systems") => Rule::SystemWrong,
         Some("schemas") => Rule::SchemaWrong,
-        Some("rabita.yaml") => Rule::NodeWrong,
+        Some("rabita.yaml" | "host.yaml") => Rule::NodeWrong,
         _ => Rule::AgencyWrong,
     }
 }

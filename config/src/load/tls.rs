@@ -14,7 +14,8 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyD
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::{Loader, Read};
-use crate::node::Node;
+use crate::document::Document;
+use crate::node::{Node, Tls};
 
 impl Loader<'_> {
     pub(super) fn check_node(&mut self, node: &Read<Node>) {
@@ -26,50 +27,61 @@ impl Loader<'_> {
                 let message = format!("{} is the address of another listener", listener.address);
                 self.find(&node.document, Finding::new(format!("{place}/address"), message).breaks(Rule::NameTaken));
             }
-            let tls = &listener.tls;
-            let own = self.pem(node, &format!("{place}/tls/certificate"), &tls.certificate, "certificate", certificates);
-            let authorities =
-                self.pem(node, &format!("{place}/tls/client_authorities"), &tls.client_authorities, "certificate", certificates);
-            self.private_key(node, &format!("{place}/tls/key"), &tls.key);
-            if let Some(message) = own.first().and_then(|own| ending(own, &tls.certificate, self.today)) {
-                self.find(
-                    &node.document,
-                    Finding::warning(format!("{place}/tls/certificate"), message).breaks(Rule::CertificateWrong),
-                );
+            self.check_tls(&node.document, &format!("{place}/tls"), &listener.tls);
+        }
+        if let Some(hosts) = &node.is.hosts {
+            if hosts.address.port() != 0 && !addresses.insert(hosts.address) {
+                let message = format!("{} is the address of another listener", hosts.address);
+                self.find(&node.document, Finding::new("/hosts/address", message).breaks(Rule::NameTaken));
             }
-            if let Some(revocations) = &tls.revocations {
-                let place = format!("{place}/tls/revocations");
-                let lists = self.pem(node, &place, revocations, "revocation list", |pem| {
-                    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
-                    Ok(lists.map_err(|error| pem_fault(&error))?.into_iter().map(|list| list.to_vec()).collect())
-                });
-                for message in revocation_faults(&lists, &authorities, revocations, self.today) {
-                    self.find(&node.document, Finding::warning(&place, message).breaks(Rule::CertificateWrong));
-                }
-            }
+            self.check_tls(&node.document, "/hosts/tls", &hosts.tls);
         }
     }
 
-    fn private_key(&mut self, node: &Read<Node>, pointer: &str, file: &Path) {
+    fn check_tls(&mut self, document: &Document, place: &str, tls: &Tls) {
+        self.own_certificate(document, place, &tls.certificate, &tls.key);
+        let authorities =
+            self.pem(document, &format!("{place}/client_authorities"), &tls.client_authorities, "certificate", certificates);
+        let Some(revocations) = &tls.revocations else { return };
+        let place = format!("{place}/revocations");
+        let lists = self.pem(document, &place, revocations, "revocation list", |pem| {
+            let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+            Ok(lists.map_err(|error| pem_fault(&error))?.into_iter().map(|list| list.to_vec()).collect())
+        });
+        for message in revocation_faults(&lists, &authorities, revocations, self.today) {
+            self.find(document, Finding::warning(&place, message).breaks(Rule::CertificateWrong));
+        }
+    }
+
+    /// A certificate with its key: both are there, and the certificate has time left.
+    pub(super) fn own_certificate(&mut self, document: &Document, place: &str, certificate: &Path, key: &Path) {
+        let own = self.pem(document, &format!("{place}/certificate"), certificate, "certificate", certificates);
+        self.private_key(document, &format!("{place}/key"), key);
+        if let Some(message) = own.first().and_then(|own| ending(own, certificate, self.today)) {
+            self.find(document, Finding::warning(format!("{place}/certificate"), message).breaks(Rule::CertificateWrong));
+        }
+    }
+
+    fn private_key(&mut self, document: &Document, pointer: &str, file: &Path) {
         let read = |pem: &[u8]| PrivateKeyDer::from_pem_slice(pem).map(|_| vec![Vec::new()]).map_err(|error| pem_fault(&error));
-        self.pem_of(node, pointer, (file, true), "private key", read);
+        self.pem_of(document, pointer, (file, true), "private key", read);
     }
 
     /// What a PEM file holds of one kind, as DER.
     pub(super) fn pem(
         &mut self,
-        node: &Read<Node>,
+        document: &Document,
         pointer: &str,
         file: &Path,
         what: &str,
         read: impl Fn(&[u8]) -> Result<Vec<Vec<u8>>, String>,
     ) -> Vec<Vec<u8>> {
-        self.pem_of(node, pointer, (file, false), what, read)
+        self.pem_of(document, pointer, (file, false), what, read)
     }
 
     fn pem_of(
         &mut self,
-        node: &Read<Node>,
+        document: &Document,
         pointer: &str,
         (file, is_secret): (&Path, bool),
         what: &str,
@@ -85,7 +97,7 @@ impl Loader<'_> {
                 Err(error) => (Rule::CertificateWrong, format!("{} holds no {what} in PEM form: {error}", file.display())),
             },
         };
-        self.find(&node.document, Finding::new(pointer, message).breaks(rule));
+        self.find(document, Finding::new(pointer, message).breaks(rule));
         Vec::new()
     }
 }

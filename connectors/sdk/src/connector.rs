@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rabita_model::Operation;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -131,13 +133,15 @@ pub struct Capabilities {
 }
 
 /// What becomes of a change that is sent twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Duplicates {
     /// The connector stores the id with the change: the second is answered with [`Applied::Before`].
     Detected,
     /// The id goes to the legacy system, which is said to detect it.
     HandedOn,
     /// Nothing tells the second from the first.
+    #[default]
     Applied,
 }
 

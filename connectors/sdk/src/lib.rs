@@ -23,6 +23,7 @@ pub mod expression;
 pub mod manifest;
 pub mod mapping;
 pub mod plan;
+pub mod promise;
 pub mod survey;
 pub mod template;
 
@@ -34,6 +35,7 @@ pub use message::{
     Act, ActSpec, Acted, Applied, BinaryStream, Call, Change, ChangeKind, ChangePage, Changes, Condition, Detected, EntitySpec,
     FeedSpec, FilterSpec, GroupSpec, Ignore, OpenBinary, Page, Read, RegistrySpec, Search, TableSpec, Wanted,
 };
+pub use promise::Promise;
 pub use secret::{SecretRef, SecretText, Secrets, TextOrSecret};
 pub use survey::{Survey, SurveyError, SurveyLimits, SurveySource};
 pub use value::{Legacy, Row, Source};

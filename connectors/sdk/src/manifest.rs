@@ -53,9 +53,20 @@ pub struct Manifest {
 pub struct ConnectorSettings {
     /// The kind of legacy technology.
     pub kind: String,
+    /// Where the connector runs: left out, within the bus. With `host`, in a host of the agency that dials out to the bus;
+    /// the kind's own settings stand in the host's copy of the manifest alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Place>,
     /// The settings that the kind defines.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
+}
+
+/// Where a connector runs, if not within the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    Host,
 }
 
 /// One entity of the contract and where it comes from.

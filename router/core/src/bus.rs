@@ -144,6 +144,11 @@ impl Bus {
         stores: Stores,
     ) -> Result<Self, BusError> {
         let opened = join_all(country.registries.iter().map(|configured| async move {
+            if configured.manifest.connector.at.is_some() {
+                let elsewhere = "its connector runs in a host of its agency, which only a running node is connected to";
+                let source = OpenError(elsewhere.to_owned());
+                return Err(BusError::Open { registry: configured.manifest.registry.clone(), source });
+            }
             let connector = configured.kind.open(configured.plan.spec.clone(), secrets).await;
             connector.map_err(|source| BusError::Open { registry: configured.manifest.registry.clone(), source })
         }));

@@ -170,7 +170,7 @@ impl Callers {
         marks
             .filter_map(|(mark, text)| self.by_mark.get(&mark)?.get(text))
             .flatten()
-            .find(|(wanted, _)| holds(wanted, shown))
+            .find(|(wanted, _)| shown.has(wanted))
             .map(|(_, caller)| caller)
     }
 }
@@ -192,11 +192,15 @@ fn mark(certificate: &CertificateMatch) -> Option<(Mark, String)> {
         .or_else(|| certificate.common_name.clone().map(with(Mark::CommonName)))
 }
 
-fn holds(wanted: &CertificateMatch, shown: &Certificate) -> bool {
-    wanted.fingerprint().is_none_or(|wanted| wanted == shown.sha256)
-        && wanted.uri.as_ref().is_none_or(|wanted| shown.uris.contains(wanted))
-        && wanted.dns.as_ref().is_none_or(|wanted| shown.dns.contains(wanted))
-        && wanted.common_name.as_ref().is_none_or(|wanted| shown.common_name.as_ref() == Some(wanted))
+impl Certificate {
+    /// Whether it has all that a match names.
+    #[must_use]
+    pub fn has(&self, wanted: &CertificateMatch) -> bool {
+        wanted.fingerprint().is_none_or(|wanted| wanted == self.sha256)
+            && wanted.uri.as_ref().is_none_or(|wanted| self.uris.contains(wanted))
+            && wanted.dns.as_ref().is_none_or(|wanted| self.dns.contains(wanted))
+            && wanted.common_name.as_ref().is_none_or(|wanted| self.common_name.as_ref() == Some(wanted))
+    }
 }
 
 #[cfg(test)]

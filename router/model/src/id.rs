@@ -94,6 +94,10 @@ name!(
     SystemId, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
 );
 name!(
+    /// A host: runs connectors within an agency's network, and dials out to the bus.
+    HostId, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
+);
+name!(
     /// A purpose for which data is asked: the word of a legal basis, such as `birth-registration`.
     Purpose, "^[a-z][a-z0-9-]{0,63}$", "lower-case letters, digits and `-`, beginning with a letter, at most 64", is_slug
 );

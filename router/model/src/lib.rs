@@ -24,7 +24,7 @@ pub use code::{Blame, Code, Retry};
 pub use event::{Event, Happened};
 pub use fault::Fault;
 pub use id::{
-    ActionName, AgencyId, BadId, BasisId, EntityName, EventId, ExchangeId, FieldName, GroupId, Purpose, RegistryId,
+    ActionName, AgencyId, BadId, BasisId, EntityName, EventId, ExchangeId, FieldName, GroupId, HostId, Purpose, RegistryId,
     SubscriptionId, SystemId, UpdateId, Version,
 };
 pub use operation::Operation;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod connector_host;
 mod connector_new;
 mod connector_record;
 mod connector_test;
@@ -100,6 +101,8 @@ enum ConnectorCommand {
     Record(connector_record::RecordArguments),
     /// Run the `tests:` of manifests: on stand-ins for the legacy systems, or with --live on the real ones.
     Test(connector_test::TestArguments),
+    /// Run an agency's manifests beside its registries, and dial out to the bus: no port is opened.
+    Host(connector_host::HostArguments),
 }
 
 /// The command line, for what holds documents against it.
@@ -118,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Connector { command: ConnectorCommand::New(arguments) } => connector_new::run(&arguments),
         Command::Connector { command: ConnectorCommand::Record(arguments) } => connector_record::run(&arguments),
         Command::Connector { command: ConnectorCommand::Test(arguments) } => connector_test::run(&arguments),
+        Command::Connector { command: ConnectorCommand::Host(arguments) } => connector_host::run(&arguments),
         Command::Try(arguments) => try_call::run(&arguments),
         Command::Updates { command } => updates::run(&command),
         Command::Ledger { command } => ledger::run(&command),

@@ -14,5 +14,6 @@ pub fn all() -> Kinds {
         Arc::new(rabita_soap::Soap),
         rabita_ldap::kind(),
         rabita_files::kind(),
+        rabita_wire::kind(),
     ])
 }

@@ -6,6 +6,7 @@ mod events;
 pub mod evidence;
 mod exchange;
 pub(crate) mod grants_desk;
+mod hosts;
 mod instruments;
 pub mod journal;
 mod journal_meters;
@@ -48,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::machine::{MachineSecrets, WallClock, new_exchange};
 use exchange::Exchanges;
+use hosts::{Doors, Hosts};
 use ledger_desk::LedgerDesk;
 use ledger_open::LedgerOpenError;
 use meters::Meters;
@@ -64,10 +66,14 @@ pub struct Node {
     pub addresses: Vec<SocketAddr>,
     /// Where operators connect.
     pub admin: SocketAddr,
+    /// Where hosts of agencies dial in.
+    pub hosts: Option<SocketAddr>,
     bus: Arc<Bus>,
     journal: Option<Arc<dyn Journal>>,
     ledger: Option<Arc<Ledger>>,
     stopping: watch::Sender<bool>,
+    hosts_stopping: watch::Sender<bool>,
+    open_to_hosts: JoinSet<()>,
     exchanges: Arc<Exchanges>,
     listeners: JoinSet<()>,
     operators: JoinSet<()>,
@@ -132,9 +138,11 @@ impl Node {
         let ledger = trust.ledger();
         let recorder = ledger.clone().map(|ledger| ledger as Arc<dyn Recorder>);
         let stores = Stores { journal: journal.clone(), ledger: recorder };
-        let bus = Arc::new(Bus::open(country, &secrets, Arc::new(WallClock), new_exchange, stores).await?);
+        let (hosts, connectors) = Hosts::open(country, &secrets).await?;
+        let clock = Arc::new(WallClock);
+        let bus = Arc::new(Bus::with_connectors(country, connectors, &secrets, clock, new_exchange, stores)?);
         // Before anybody is answered: what is in force is the ledger's first word.
-        let watch = Watch::open(country, ledger.clone(), trust.parts(&bus)).await?;
+        let watch = Watch::open(country, ledger.clone(), trust.parts(&bus, &hosts)).await?;
 
         let (stopping, stops) = watch::channel(false);
         let limits = &country.node.limits;
@@ -173,6 +181,18 @@ impl Node {
             };
             listeners.spawn(listener.run(stops.clone()));
         }
+        // Later than callers: what is under way for them may be under way at a host.
+        let (hosts_stopping, hosts_stop) = watch::channel(false);
+        let mut open_to_hosts = JoinSet::new();
+        let hosts_address = match (&country.node.hosts, trust.transports.of_hosts(country)) {
+            (Some(configured), Some(transport)) => {
+                let (socket, address) = bind(configured.address).await?;
+                let doors = Doors { socket, transport, connections: Arc::clone(&connections), head_timeout };
+                open_to_hosts.spawn(Arc::clone(&hosts).run(doors, hosts_stop.clone()));
+                Some(address)
+            }
+            _ => None,
+        };
         let (socket, admin) = bind(country.node.admin.address).await?;
         let mut operators = JoinSet::new();
         let desk = admin::Desk {
@@ -181,6 +201,7 @@ impl Node {
             operators: Operators::new(journal.clone()),
             ledger: trust.kept.as_ref().map(|kept| LedgerDesk::new(Arc::clone(&kept.ledger), &kept.directory)),
             configuration: watch.status(),
+            hosts,
         };
         operators.spawn(watch.run(stops.clone()));
         operators.spawn(admin::run(socket, desk));
@@ -206,10 +227,13 @@ impl Node {
         Ok(Self {
             addresses,
             admin,
+            hosts: hosts_address,
             bus,
             journal,
             ledger,
             stopping,
+            hosts_stopping,
+            open_to_hosts,
             exchanges,
             listeners,
             operators,
@@ -231,6 +255,9 @@ impl Node {
         self.ends.cancel();
         let _ = tokio::time::timeout(self.drain, async { while self.work.join_next().await.is_some() {} }).await;
         self.work.shutdown().await;
+        let _ = self.hosts_stopping.send(true);
+        let _ = tokio::time::timeout(HOSTS_PARTING, async { while self.open_to_hosts.join_next().await.is_some() {} }).await;
+        self.open_to_hosts.shutdown().await;
         // Only now: operators see how a node ends.
         self.operators.shutdown().await;
         self.bus.close().await;
@@ -244,6 +271,9 @@ impl Node {
         drained.is_ok()
     }
 }
+
+/// The longest that hosts are waited for when a node ends.
+const HOSTS_PARTING: Duration = Duration::from_secs(2);
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let listen = |source| StartError::Listen { address, source };

@@ -87,6 +87,7 @@ impl Stage {
             identity: Default::default(),
             signing: Default::default(),
             ledger: Default::default(),
+            hosts: None,
             consents: None,
             cursor_secret: None,
         };

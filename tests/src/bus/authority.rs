@@ -62,6 +62,7 @@ pub struct Authority {
 }
 
 const REVOKED: u64 = 4711;
+const HOST_SERIAL: u64 = 5;
 
 impl Authority {
     /// The one of this process.
@@ -102,6 +103,25 @@ impl Authority {
             revocations: revocations(&issuer, &[REVOKED], 30 * 86_400),
             issuer,
         }
+    }
+
+    /// The certificate of a host, which is known by the DNS name `{host}.hosts.example`.
+    #[must_use]
+    pub fn host(&self, host: &str) -> Identity {
+        self.host_of(host, HOST_SERIAL)
+    }
+
+    /// The same with this serial number, by which it can be taken back.
+    #[must_use]
+    pub fn host_of(&self, host: &str, serial: u64) -> Identity {
+        leaf(&self.issuer, &[&format!("{host}.hosts.example")], host, Validity::Current, serial)
+    }
+
+    /// The same of another authority.
+    #[must_use]
+    pub fn foreign_host(host: &str) -> Identity {
+        let (other, _) = authority("Another authority");
+        leaf(&other, &[&format!("{host}.hosts.example")], host, Validity::Current, HOST_SERIAL)
     }
 
     /// A certificate of the portal, with something about it changed.

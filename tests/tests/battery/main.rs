@@ -1,6 +1,9 @@
 //! The battery, run by each kind of connector on its real legacy system. A module says how a kind is set up.
 
+#[path = "../hosts/door.rs"]
+mod door;
 mod files;
+mod host;
 mod ldap;
 mod mariadb;
 mod odbc;
@@ -8,3 +11,4 @@ mod postgres;
 mod rest;
 mod soap;
 mod sqlite;
+mod wire_python;

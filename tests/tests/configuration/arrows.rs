@@ -7,7 +7,7 @@ use rabita_tests::real::workspace;
 use serde_json::Value;
 
 /// What each crate may use of the workspace, in production. A crate that is not here is told.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("sdk", &["model"]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("soap", &["model", "sdk", "http"]),
     ("ldap", &["model", "sdk"]),
     ("files", &["model", "sdk", "http"]),
+    ("wire", &["model", "sdk", "http"]),
     ("battery", &["model", "sdk"]),
     // Names no kind: it takes what all of them tell.
     ("draft", &["model", "schemas", "sdk"]),
@@ -37,7 +38,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
         "server",
         &[
             "model", "schemas", "contract", "config", "core", "demo", "draft", "identity", "journal", "keys", "ledger", "sdk",
-            "http", "sql", "odbc", "rest", "soap", "ldap", "files", "trial",
+            "http", "sql", "odbc", "rest", "soap", "ldap", "files", "trial", "wire",
         ],
     ),
     (
@@ -89,8 +90,10 @@ fn a_crate_uses_only_what_lies_below_it() {
 #[test]
 fn only_the_binary_names_the_kinds_of_connectors() {
     for (name, used) in arrows() {
-        let kinds: Vec<&String> =
-            used.iter().filter(|used| ["sql", "odbc", "rest", "soap", "ldap", "files"].contains(&used.as_str())).collect();
+        let kinds: Vec<&String> = used
+            .iter()
+            .filter(|used| ["sql", "odbc", "rest", "soap", "ldap", "files", "wire"].contains(&used.as_str()))
+            .collect();
         assert!(kinds.is_empty() || ["server", "fuzz"].contains(&name.as_str()), "`{name}` names {kinds:?}");
     }
 }

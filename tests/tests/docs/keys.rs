@@ -59,13 +59,18 @@ fn the_guide_to_manifests_names_every_key() {
 }
 
 #[test]
+fn the_guide_to_hosts_names_every_key() {
+    assert_eq!(untold(&[rabita_config::schema::host()], &["connectors/wire/README.md", "config/README.md"]), [""; 0]);
+}
+
+#[test]
 fn the_guide_to_each_kind_names_every_key() {
     for kind in kinds::all().iter() {
         let own = format!("connectors/{}/README.md", kind.name());
         // What the kinds over HTTP have in common stands in one of them, and so does what those of databases have.
         let mut guides = vec![own.as_str()];
         guides.extend(match kind.name() {
-            "files" | "soap" => Some("connectors/rest/README.md"),
+            "files" | "soap" | "wire" => Some("connectors/rest/README.md"),
             "odbc" => Some("connectors/sql/README.md"),
             _ => None,
         });

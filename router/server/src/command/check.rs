@@ -21,7 +21,11 @@ pub(super) enum Form {
 }
 
 pub(super) fn run(directory: &Path, form: Form, strict: bool, against: Option<&str>) -> Result<ExitCode, Failed> {
-    let mut report = rabita_config::load(directory, &kinds::all(), WallClock.today()).report;
+    let mut report = if rabita_config::is_host(directory) {
+        rabita_config::load_host(directory, &kinds::all(), WallClock.today()).report
+    } else {
+        rabita_config::load(directory, &kinds::all(), WallClock.today()).report
+    };
     if let Some(earlier) = against.filter(|_| report.is_good()) {
         report.findings.extend(against::compared(directory, earlier)?.findings);
     }

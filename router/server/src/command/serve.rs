@@ -16,6 +16,9 @@ pub(super) fn run(directory: &Path) -> Result<ExitCode, Failed> {
         for address in &node.addresses {
             tracing::info!(%address, registries = country.registries.len(), "listening");
         }
+        if let Some(address) = node.hosts {
+            tracing::info!(%address, "hosts may dial in");
+        }
         tracing::info!(address = %node.admin, "admin listening");
         drop(country);
         wait_for_stop().await?;

@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 
 use super::exchange::Exchanges;
 use super::grants_desk;
+use super::hosts::Hosts;
 use super::ledger_desk::{self, LedgerDesk};
 use super::operators::{self, Operators};
 use super::reload::Status;
@@ -34,6 +35,8 @@ pub(super) struct Desk {
     pub operators: Operators,
     /// What became of changes of the configuration.
     pub configuration: Arc<Status>,
+    /// The hosts of agencies that dial in.
+    pub hosts: Arc<Hosts>,
     /// `None` where the configuration has the ledger off.
     pub ledger: Option<LedgerDesk>,
 }
@@ -130,6 +133,9 @@ fn ready(desk: &Desk) -> Response<Full<Bytes>> {
     let registries: Map<String, Value> = health.iter().map(|(id, health)| (id.to_string(), health.to_json())).collect();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut body = json!({ "ready": is_ready, "all_registries_ready": all, "registries": registries });
+    if let Some(hosts) = desk.hosts.to_json() {
+        body["hosts"] = hosts;
+    }
     body["configuration"] = desk.configuration.to_json();
     if let Some(journal) = desk.operators.health() {
         body["journal"] = journal;

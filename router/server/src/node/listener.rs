@@ -1,6 +1,6 @@
 //! A listener: connections in, as many as there are places.
 
-mod connection;
+pub(super) mod connection;
 
 use std::sync::Arc;
 use std::time::Duration;

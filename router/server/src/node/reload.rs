@@ -238,6 +238,7 @@ fn fixed(country: &Country) -> Vec<(&'static str, Value)> {
         ("journal", json(serde_json::to_value(&node.journal))),
         ("webhooks", json(serde_json::to_value(&node.webhooks))),
         ("ledger", json(serde_json::to_value(&node.ledger))),
+        ("hosts", json!(node.hosts.as_ref().map(|hosts| (hosts.address, hosts.answer_max_bytes)))),
         ("cursor_secret", json!(node.cursor_secret)),
     ]
 }

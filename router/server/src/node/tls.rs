@@ -7,11 +7,11 @@
 mod clients;
 mod load;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rabita_config::Country;
-use rabita_config::node::Listener;
 use rustls::ServerConfig;
 use rustls::server::VerifierBuilderError;
 use rustls::server::danger::ClientCertVerifier;
@@ -35,10 +35,10 @@ pub enum TlsError {
     Listeners,
 }
 
-/// The TLS of all listeners, in their order.
+/// The TLS of all listeners, in their order; that for hosts comes last.
 #[derive(Debug)]
 pub(super) struct Transports {
-    listeners: Vec<Listener>,
+    addresses: Vec<SocketAddr>,
     transports: Vec<Arc<Transport>>,
 }
 
@@ -67,9 +67,8 @@ impl Transports {
     /// # Errors
     /// When a file cannot be used, naming it.
     pub fn open(country: &Country) -> Result<Self, TlsError> {
-        let listeners = country.node.listeners.clone();
         let transports = load::all(country)?.into_iter().map(|loaded| Arc::new(Transport(watch::Sender::new(Arc::new(loaded)))));
-        Ok(Self { listeners, transports: transports.collect() })
+        Ok(Self { addresses: addresses(country), transports: transports.collect() })
     }
 
     /// The TLS of the listener at this place.
@@ -77,14 +76,17 @@ impl Transports {
         Arc::clone(&self.transports[at])
     }
 
+    /// The TLS of the listener for hosts, where there is one.
+    pub fn of_hosts(&self, country: &Country) -> Option<Arc<Transport>> {
+        country.node.hosts.as_ref().and(self.transports.last()).map(Arc::clone)
+    }
+
     /// Reads all of it anew and changes nothing.
     ///
     /// # Errors
     /// When a file cannot be used, or the listeners are others.
     pub fn prepare(&self, country: &Country) -> Result<PreparedTransports, TlsError> {
-        let now = &country.node.listeners;
-        let is_same = |(one, other): (&Listener, &Listener)| one.address == other.address;
-        if now.len() != self.listeners.len() || !now.iter().zip(&self.listeners).all(is_same) {
+        if addresses(country) != self.addresses {
             return Err(TlsError::Listeners);
         }
         // Nobody is asked anew for a certificate, and no connection is looked at, because of a change of grants.
@@ -103,6 +105,11 @@ impl Transports {
             }
         }
     }
+}
+
+fn addresses(country: &Country) -> Vec<SocketAddr> {
+    let hosts = country.node.hosts.iter().map(|hosts| hosts.address);
+    country.node.listeners.iter().map(|listener| listener.address).chain(hosts).collect()
 }
 
 impl Transport {

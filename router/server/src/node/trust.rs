@@ -13,6 +13,7 @@ use rabita_keys::SigningKey;
 use rabita_ledger::Ledger;
 
 use super::StartError;
+use super::hosts::Hosts;
 use super::ledger_exchange::LedgerExchange;
 use super::ledger_open::{self, Opened};
 use super::ledger_reads::LedgerReads;
@@ -66,12 +67,13 @@ impl Trust {
     }
 
     /// What takes another configuration while the node runs.
-    pub fn parts(&self, bus: &Arc<Bus>) -> Vec<Box<dyn Part>> {
+    pub fn parts(&self, bus: &Arc<Bus>, hosts: &Arc<Hosts>) -> Vec<Box<dyn Part>> {
         let mut parts: Vec<Box<dyn Part>> = vec![
             Box::new(Arc::clone(&self.transports)),
             Box::new(Arc::clone(&self.tokens)),
             Box::new(Arc::clone(&self.signatures)),
             Box::new(Arc::clone(bus)),
+            Box::new(Arc::clone(hosts)),
             Box::new(Arc::clone(&self.transparency)),
         ];
         parts.extend(self.ledger().map(|ledger| Box::new(ledger) as Box<dyn Part>));

@@ -1,6 +1,6 @@
 //! One connection: its TLS, HTTP/1.1 or 2, and its client certificate, for as long as that holds.
 
-mod trust;
+pub(in crate::node) mod trust;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -38,7 +38,8 @@ impl Connection {
     pub async fn serve(mut self, stream: TcpStream) {
         // Without this a small answer waits for the caller's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let Some(stream) = self.shake_hands(stream).await else { return };
+        let shaken = shake_hands(stream, &mut self.transport, self.head_timeout, &mut self.stops).await;
+        let Some(stream) = shaken else { return };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let certificate = chain.first().map(|certificate| Arc::new(evidence::of(certificate)));
         let trust = Trust::new(chain, self.transport);
@@ -77,26 +78,32 @@ impl Connection {
             }
         }
     }
+}
 
-    async fn shake_hands(&mut self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.transport.borrow_and_update().server));
-        let handshake = tokio::time::timeout(self.head_timeout, acceptor.accept(stream));
-        let handshake = tokio::select! {
-            handshake = handshake => handshake,
-            // Nothing is under way before the first request: a silent connection must not hold up the end.
-            () = stopped(&mut self.stops) => return None,
-        };
-        let reason = match handshake {
-            Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a TLS handshake failed");
-                reason(&error)
-            }
-            Err(_) => "too_slow",
-        };
-        counter!("rabita_handshakes_failed_total", "reason" => reason).increment(1);
-        None
-    }
+/// The TLS handshake, within its time and while the node runs. Why one failed is counted.
+pub(in crate::node) async fn shake_hands(
+    stream: TcpStream,
+    transport: &mut watch::Receiver<Arc<Loaded>>,
+    head_timeout: Duration,
+    stops: &mut watch::Receiver<bool>,
+) -> Option<TlsStream<TcpStream>> {
+    let acceptor = TlsAcceptor::from(Arc::clone(&transport.borrow_and_update().server));
+    let handshake = tokio::time::timeout(head_timeout, acceptor.accept(stream));
+    let handshake = tokio::select! {
+        handshake = handshake => handshake,
+        // Nothing is under way before the first request: a silent connection must not hold up the end.
+        () = stopped(stops) => return None,
+    };
+    let reason = match handshake {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            reason(&error)
+        }
+        Err(_) => "too_slow",
+    };
+    counter!("rabita_handshakes_failed_total", "reason" => reason).increment(1);
+    None
 }
 
 /// Why a handshake failed, in one word for metrics.

@@ -9,6 +9,7 @@ use rabita_ledger::Ledger;
 
 use super::{Part, Swap};
 use crate::machine::MachineSecrets;
+use crate::node::hosts::Hosts;
 use crate::node::ledger_open::keep_months;
 use crate::node::signed::Signatures;
 use crate::node::tls::Transports;
@@ -49,6 +50,15 @@ impl Part for Arc<Signatures> {
         let prepared = Signatures::prepare(country, &secrets).map_err(|error| error.to_string())?;
         let signatures = Self::clone(self);
         Ok(Box::new(move || signatures.swap(prepared, Timestamp::now().as_second())))
+    }
+}
+
+/// The hosts that may dial in, and what each may serve.
+impl Part for Arc<Hosts> {
+    fn prepare(&self, country: &Arc<Country>) -> Result<Swap, String> {
+        let admitted = country.node.hosts.as_ref().map(|hosts| hosts.admitted.clone()).unwrap_or_default();
+        let hosts = Self::clone(self);
+        Ok(Box::new(move || hosts.swap(admitted)))
     }
 }
 

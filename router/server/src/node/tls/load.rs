@@ -17,9 +17,11 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer};
 use super::clients::Clients;
 use super::{Loaded, TlsError};
 
-/// What all listeners need, in their order.
+/// What all listeners need, in their order; that for hosts comes last.
 pub(super) fn all(country: &Country) -> Result<Vec<Loaded>, TlsError> {
-    country.node.listeners.iter().map(|listener| one(&country.directory, &listener.tls)).collect()
+    let callers = country.node.listeners.iter().map(|listener| one(&country.directory, &listener.tls, &[b"h2", b"http/1.1"]));
+    let hosts = country.node.hosts.iter().map(|hosts| one(&country.directory, &hosts.tls, &[rabita_wire::ALPN]));
+    callers.chain(hosts).collect()
 }
 
 /// A file with what it holds.
@@ -36,7 +38,7 @@ struct Files {
     revocations: Option<File>,
 }
 
-fn one(directory: &Path, tls: &Tls) -> Result<Loaded, TlsError> {
+fn one(directory: &Path, tls: &Tls, protocols: &[&[u8]]) -> Result<Loaded, TlsError> {
     let files = Files::read(directory, tls)?;
     let provider = Arc::new(provider::default_provider());
     let versions: &[_] = match tls.min_version {
@@ -55,7 +57,7 @@ fn one(directory: &Path, tls: &Tls) -> Result<Loaded, TlsError> {
             key: files.key.path.clone(),
             source,
         })?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    server.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(Loaded { server: Arc::new(server), clients, lists_until, sha256: files.digest(tls) })
 }
 

@@ -16,7 +16,7 @@ use crate::node::tls::Loaded;
 /// The longest that the clock is not looked at: it may be set, and the machine may sleep.
 const GLANCE: Duration = Duration::from_secs(30);
 
-pub(super) struct Trust {
+pub(in crate::node) struct Trust {
     chain: Vec<CertificateDer<'static>>,
     /// When the first of the chain is over, in seconds since 1970.
     until: Option<i64>,
