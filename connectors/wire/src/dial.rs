@@ -195,13 +195,18 @@ impl Line {
 /// The serving side of HTTP/2 on a connection that was dialled.
 fn serving() -> http2::Builder<TokioExecutor> {
     const STREAMS_MAX: u32 = 1024;
+    const RESETS_MAX: usize = 100_000;
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .keep_alive_interval(Some(PING_EVERY))
         .keep_alive_timeout(PING_PATIENCE)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW * 4)
-        .max_concurrent_streams(STREAMS_MAX);
+        .max_concurrent_streams(STREAMS_MAX)
+        // Calls that nobody waits for any more are reset, many at once where a caller of the bus leaves. Against strangers
+        // that is a defence (CVE-2023-44487), and there are none here: both sides have shown their certificates.
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(None);
     http
 }
 

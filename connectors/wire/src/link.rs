@@ -36,6 +36,9 @@ pub const PING_PATIENCE: Duration = Duration::from_secs(5);
 /// What one stream may have under way before it is read. The default of HTTP/2 is for slow lines.
 pub const WINDOW: u32 = 1024 * 1024;
 
+/// So many calls that were dropped are remembered until their last frame has come.
+const RESETS_REMEMBERED: usize = 1024;
+
 /// One connection to one host.
 pub struct Link {
     /// Who it is, by its certificate.
@@ -90,6 +93,9 @@ impl Link {
             .keep_alive_while_idle(true)
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW * 4)
+            // What still comes of a call that was dropped is no fault of the host, however often that happens.
+            .max_concurrent_reset_streams(RESETS_REMEMBERED)
+            .max_local_error_reset_streams(None)
             .handshake(TokioIo::new(stream))
             .await?;
         let over = ends.clone();

@@ -52,6 +52,22 @@ async fn a_call_that_is_dropped_ends_at_the_host() {
 }
 
 #[tokio::test]
+async fn however_many_calls_are_dropped_the_connection_holds() {
+    let (connector, scripted, _serving) = connector(Does::Answers("A")).await;
+    for round in 0..60 {
+        // Dropped before they were sent, on their way, and when they were answered.
+        let pause = Duration::from_micros(round * 20);
+        let connector = &connector;
+        let calls = (0..100).map(|_| async move {
+            // What comes of it, if it is quicker than the pause, is not this test's business.
+            let _ = tokio::time::timeout(pause, connector.read(whole("P1"), &ample())).await;
+        });
+        futures_util::future::join_all(calls).await;
+        assert!(connector.read(whole("P1"), &ample()).await.is_ok(), "round {round}, {} were asked", scripted.asked());
+    }
+}
+
+#[tokio::test]
 async fn nobody_waits_past_the_deadline_and_the_host_stops_too() {
     let (connector, scripted, _serving) = connector(Does::Hangs).await;
     let late = connector.read(whole("P1"), &within(Duration::from_millis(100))).await;

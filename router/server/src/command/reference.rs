@@ -50,6 +50,7 @@ fn configuration() -> String {
         ("`systems/*.yaml`", rabita_config::schema::system()),
         ("`grants/*.yaml`, `grants/{agency}/*.yaml`", rabita_config::schema::grants()),
         ("`transparency.yaml`", rabita_config::schema::transparency()),
+        ("`host.yaml`", rabita_config::schema::host()),
     ];
     let mut page =
         String::from("# Keys of a configuration\n\nMade from the schemas by which `rabita check` reads each document.\n");
