@@ -83,6 +83,10 @@ pub(crate) fn autocommit(attached: &Attached, each: bool) -> Result<(), AnyFault
 /// Ends a transaction so that what it did holds.
 pub(crate) fn commit(attached: &Attached) -> Result<(), AnyFault> {
     attached.connection.commit().map_err(|error| attached.fault(error))?;
+    // A driver that lost its connection after the last statement finds no transaction to end, and calls that a success.
+    if attached.connection.is_dead().unwrap_or(true) {
+        return Err(OdbcFault::gone(attached.dialect));
+    }
     autocommit(attached, true)
 }
 

@@ -38,7 +38,7 @@ async fn the_schemas_of_all_documents_are_written_for_editors() {
     let directory = scratch.path().join("new/schemas");
     let written = rabita(&["schema", "--out", directory.to_str().expect("a path in UTF-8")]).await;
     assert!(written.status.success(), "{}", written.err);
-    let names = ["rabita", "agencies", "registry", "system", "grants", "transparency"];
+    let names = ["rabita", "agencies", "registry", "system", "grants", "transparency", "host", "results"];
     assert_eq!(written.out.lines().count(), names.len(), "{}", written.out);
     for name in names {
         let file = directory.join(format!("{name}.schema.json"));

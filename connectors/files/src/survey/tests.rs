@@ -79,7 +79,9 @@ fn finds_the_places_of_columns_and_what_a_copybook_says() {
     assert_eq!((&columns_at["C2"]["at"], &columns_at["C2"]["width"]), (&6.into(), &10.into()));
     let found = entity("cust.cpy", b"01 CUST. 05 ID PIC 9(5). 05 SUM PIC S9(5)V99 COMP-3. 05 T OCCURS 2. 10 X PIC X(3).");
     assert_eq!((found.name.as_str(), columns(&found)), ("cust", vec!["ID", "SUM", "T"]));
-    assert!(matches!(surveyed("m.dat", &[0x40; 200]), Err(SurveyError::Unsuitable(why)) if why.contains("copybook")));
+    // `A001` and six blanks in EBCDIC, again and again.
+    let ebcdic = [0xc1, 0xf0, 0xf0, 0xf1, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40].repeat(20);
+    assert!(matches!(surveyed("m.dat", &ebcdic), Err(SurveyError::Unsuitable(why)) if why.contains("copybook")));
 }
 
 #[test]
