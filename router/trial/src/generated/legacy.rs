@@ -140,8 +140,11 @@ fn row_of(writers: &[Mapping], record: &Value) -> Row {
         let selected: Vec<FieldName> = names.into_iter().cloned().collect();
         let part = SelectedFields::new(&selected).project(&Value::Object(members.clone()));
         let written = part.as_object().and_then(|part| writer.encode(part, Operation::Act).ok());
-        for (name, value) in written.iter().flat_map(Row::iter) {
-            row.put(&Source::new(name), value.clone());
+        // By its sources: several can lie in one group of the row.
+        for source in writer.wanted(&writer.all()).sources {
+            if let Some(value) = written.as_ref().and_then(|written| written.find(&source)) {
+                row.put(&source, value.clone());
+            }
         }
     }
     row

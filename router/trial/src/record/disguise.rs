@@ -1,200 +1,169 @@
 //! How the values of an entity's sources are disguised: by what the mapping and the schema say of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ways;
 
-use indexmap::IndexMap;
-use jiff::{Span, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use rabita_config::Registry;
 use rabita_draft::lookalike::{Disguise, LookAlikes, tells};
-use rabita_model::FieldName;
-use rabita_schemas::RecordSchema;
-use rabita_schemas::field::JsonType;
-use rabita_sdk::codec::{Codec, CodecSpec};
-use rabita_sdk::codes::CodeBook;
-use rabita_sdk::manifest::{Field, OneOrMany, Rule};
+use rabita_schemas::{RecordSchema, SelectedFields};
+use rabita_sdk::mapping::Mapping;
 use rabita_sdk::plan::PlannedEntity;
 use rabita_sdk::survey::CodeTable;
-use rabita_sdk::template::Template;
 use rabita_sdk::{Legacy, Row, Source};
 use serde_json::Value;
 
+use ways::{Reader, Sources, sources_of};
+
+/// How many look-alikes of a value are tried until the contract takes one: a pattern may leave out letters.
+const ATTEMPTS: u8 = 64;
+
 /// Makes look-alikes of an entity's rows.
 pub(super) struct Disguised {
+    mapping: Arc<Mapping>,
+    schema: RecordSchema,
     own: Sources,
-    looks: LookAlikes,
-    groups: Vec<(Source, Sources, LookAlikes)>,
+    /// One for each attempt.
+    looks: Vec<LookAlikes>,
+    groups: Vec<Group>,
+    /// Each field of the record itself, and what it is made of.
+    fields: Vec<(String, Vec<Source>)>,
     /// How many days moments are moved by.
     days: i64,
 }
 
-/// How the sources of a record, or of an item of a group, are disguised.
-#[derive(Default)]
-struct Sources {
-    ways: BTreeMap<Source, Disguise>,
-    sentinels: BTreeSet<String>,
-    /// Moments, moved by their own codecs.
-    moments: Vec<(Source, Codec)>,
+/// A repeated group.
+struct Group {
+    name: Source,
+    /// Where its list stands in a record.
+    pointer: String,
+    sources: Sources,
+    looks: Vec<LookAlikes>,
 }
 
 impl Disguised {
-    pub(super) fn new(registry: &Registry, entity: &PlannedEntity, key: &[u8], rows: &[Row]) -> Self {
-        let reader = Reader { codes: &registry.plan.codes, schema: &registry.schemas[entity.index].1 };
+    pub(super) fn new(registry: &Registry, entity: &PlannedEntity, key: &[u8; 32], rows: &[Row]) -> Self {
+        let schema = &registry.schemas[entity.index].1;
+        let reader = Reader { codes: &registry.plan.codes, schema };
         let mut own = reader.sources(&entity.manifest.fields, "");
         let keys = &registry.plan.spec.entities[entity.index].key;
         for source in keys.iter().chain(&entity.manifest.version) {
             own.ways.entry(source.clone()).or_insert(Disguise::Keep);
         }
-        let mut groups = Vec::new();
+        let (mut groups, mut fields) = (Vec::new(), Vec::new());
         for (name, field) in &entity.manifest.fields {
-            let Field::Rule(rule) = field else { continue };
-            let (Some(group), Some(fields)) = (&rule.each, &rule.fields) else { continue };
-            let items: Vec<Row> = rows.iter().flat_map(|row| items(row, group)).collect();
-            let sources = reader.sources(fields, name.as_str());
-            let looks = LookAlikes::new(key, sources.ways.clone(), sources.sentinels.clone(), &items);
-            groups.push((group.clone(), sources, looks));
+            match reader.group(name, field) {
+                Some((group, sources)) => {
+                    let items: Vec<Row> = rows.iter().flat_map(|row| items(row, &group)).collect();
+                    let looks = look_alikes(key, &sources, &items);
+                    groups.push(Group { name: group, pointer: name.pointer(), sources, looks });
+                }
+                None => fields.push((name.pointer(), sources_of(field))),
+            }
         }
-        let looks = LookAlikes::new(key, own.ways.clone(), own.sentinels.clone(), rows);
-        let days = 30 + i64::from(key.first().copied().unwrap_or(0));
-        Self { own, looks, groups, days }
+        let looks = look_alikes(key, &own, rows);
+        let days = 30 + i64::from(key[0]);
+        Self { mapping: Arc::clone(&entity.mapping), schema: RecordSchema::clone(schema), own, looks, groups, fields, days }
     }
 
-    /// The look-alike of a row; `None` where a value cannot be given another.
+    /// The look-alike of a row, other ones tried for what the contract does not take; `None` where a value cannot be given
+    /// another. One value always becomes the same.
     pub(super) fn row(&self, row: &Row) -> Option<Row> {
-        let mut made = self.looks.row(row)?;
+        let mut made = self.looks[0].row(row)?;
         self.own.move_moments(&mut made, self.days)?;
-        for (group, sources, looks) in &self.groups {
-            if row.find(group).is_none() {
-                continue;
+        let mut lists: Vec<Vec<Row>> = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let items = items(row, &group.name);
+            lists.push(items.iter().map(|item| group.item(item, 0, self.days)).collect::<Option<_>>()?);
+        }
+        for attempt in 1..usize::from(ATTEMPTS) {
+            self.put_lists(row, &mut made, &lists);
+            let faults = self.faults(&made);
+            if faults.is_empty() {
+                return Some(made);
             }
-            let items = items(row, group).into_iter().map(|item| {
-                let mut made = looks.row(&item)?;
-                sources.move_moments(&mut made, self.days)?;
-                Some(Legacy::Group(made))
-            });
-            made.put(group, Legacy::List(items.collect::<Option<_>>()?));
+            for pointer in &faults {
+                self.again(row, pointer, attempt, &mut made, &mut lists);
+            }
         }
         Some(made)
     }
 
-    /// Whether a value that was to be disguised still stands somewhere in a test.
-    pub(super) fn betrayed(&self, rows: &[Row], test: &Value) -> bool {
+    fn put_lists(&self, row: &Row, made: &mut Row, lists: &[Vec<Row>]) {
+        let asked = self.groups.iter().zip(lists).filter(|(group, _)| row.find(&group.name).is_some());
+        for (group, items) in asked {
+            made.put(&group.name, Legacy::List(items.iter().cloned().map(Legacy::Group).collect()));
+        }
+    }
+
+    /// The places of a record that the contract does not take; what is not there is no matter of look-alikes.
+    fn faults(&self, made: &Row) -> Vec<String> {
+        let (record, faults) = self.mapping.decode(made, &self.mapping.all());
+        let wrong = self.schema.partial_faults(&Value::Object(record), &SelectedFields::all());
+        let wrong = wrong.into_iter().filter(|fault| fault.code != "required");
+        faults.into_iter().chain(wrong).map(|fault| fault.pointer).collect()
+    }
+
+    /// Gives the values at a place other look-alikes.
+    fn again(&self, row: &Row, pointer: &str, attempt: usize, made: &mut Row, lists: &mut [Vec<Row>]) {
+        for (group, list) in self.groups.iter().zip(lists) {
+            let rest = pointer.strip_prefix(&group.pointer).and_then(|rest| rest.strip_prefix('/'));
+            let at = rest.and_then(|rest| rest.split('/').next()).and_then(|at| at.parse::<usize>().ok());
+            if let Some((at, item)) = at.and_then(|at| Some((at, items(row, &group.name).into_iter().nth(at)?)))
+                && let (Some(own), Some(other)) = (list.get_mut(at), group.item(&item, attempt, self.days))
+            {
+                *own = other;
+            }
+        }
+        let Some(mut other) = self.looks[attempt].row(row) else { return };
+        if self.own.move_moments(&mut other, self.days).is_none() {
+            return;
+        }
+        let fields = self.fields.iter().filter(|(own, _)| pointer.starts_with(own.as_str()) || own.starts_with(pointer));
+        for source in fields.flat_map(|(_, sources)| sources) {
+            if let Some(value) = other.find(source) {
+                made.put(source, value.clone());
+            }
+        }
+    }
+
+    /// Whether a value that was to be disguised still stands somewhere in a test. `open` are the texts that may: codes, and
+    /// what they mean.
+    pub(super) fn betrayed(&self, rows: &[Row], open: &BTreeSet<String>, test: &Value) -> bool {
         let test = test.to_string();
         let stands = |sources: &Sources, row: &Row| {
             let hidden = sources.ways.iter().filter(|(_, how)| **how != Disguise::Keep).map(|(source, _)| source);
             hidden.filter_map(|source| row.find(source)?.to_text()).any(|text| {
-                let shown = Value::from(text.trim()).to_string();
-                let shown = shown.trim_matches('"');
-                tells(&text) && !sources.sentinels.contains(text.trim()) && test.contains(shown)
+                let text = text.trim();
+                let shown = Value::from(text).to_string();
+                tells(text) && !open.contains(text) && !sources.sentinels.contains(text) && test.contains(shown.trim_matches('"'))
             })
         };
         rows.iter().any(|row| {
-            stands(&self.own, row)
-                || self.groups.iter().any(|(group, sources, _)| items(row, group).iter().any(|item| stands(sources, item)))
+            let in_group = |group: &Group| items(row, &group.name).iter().any(|item| stands(&group.sources, item));
+            stands(&self.own, row) || self.groups.iter().any(in_group)
         })
     }
 }
 
-impl Sources {
-    fn move_moments(&self, row: &mut Row, days: i64) -> Option<()> {
-        for (source, codec) in &self.moments {
-            let Some(value) = row.find(source).filter(|value| !value.is_null()).cloned() else { continue };
-            let contract = codec.decode(value).ok()?;
-            let Some(text) = contract.to_text().map(|text| text.into_owned()) else { continue };
-            let moment: Timestamp = text.parse().ok()?;
-            let moved = moment.checked_sub(Span::new().hours(days * 24)).ok()?;
-            row.put(source, codec.encode(&Legacy::Text(moved.to_string())).ok()?);
-        }
-        Some(())
+impl Group {
+    fn item(&self, item: &Row, attempt: usize, days: i64) -> Option<Row> {
+        let mut made = self.looks[attempt].row(item)?;
+        self.sources.move_moments(&mut made, days)?;
+        Some(made)
     }
 }
 
-/// Reads from the mapping and the schema what values are.
-struct Reader<'a> {
-    codes: &'a CodeBook,
-    schema: &'a RecordSchema,
-}
-
-impl Reader<'_> {
-    fn sources(&self, fields: &IndexMap<FieldName, Field>, within: &str) -> Sources {
-        let mut sources = Sources::default();
-        for (name, field) in fields {
-            let whole = if within.is_empty() { name.to_string() } else { format!("{within}.{name}") };
-            match field {
-                Field::Source(source) => sources.add(source, self.plain(&whole)),
-                Field::Rule(rule) => self.rule(rule, &whole, &mut sources),
-            }
-        }
-        sources
-    }
-
-    fn rule(&self, rule: &Rule, name: &str, sources: &mut Sources) {
-        if rule.each.is_some() || rule.binary.is_some() || rule.constant.is_some() {
-            return;
-        }
-        if let Some(template) = &rule.compose {
-            // Parts of a whole, mostly of a day: one part is enough to make it another.
-            let template = Template::parse(template);
-            for (at, part) in template.iter().flat_map(Template::names).enumerate() {
-                sources.add(&Source::new(part), if at == 0 { Disguise::Characters } else { Disguise::Keep });
-            }
-            return;
-        }
-        let from = rule.from.as_ref().map_or(&[][..], OneOrMany::as_slice);
-        let chain = rule.codec.as_ref().map_or(&[][..], OneOrMany::as_slice);
-        for source in from {
-            if chain.iter().any(|spec| matches!(spec, CodecSpec::Datetime(_) | CodecSpec::Epoch(_))) {
-                sources.moments.extend(Codec::compile(chain, self.codes).ok().map(|codec| (source.clone(), codec)));
-                sources.add(source, Disguise::Keep);
-                continue;
-            }
-            sources.add(source, self.way(chain, name));
-        }
-        for spec in chain {
-            if let CodecSpec::NullIf(spec) = spec {
-                sources.sentinels.extend(spec.values.iter().filter_map(|value| Some(value.to_text()?.trim().to_owned())));
-            }
-        }
-    }
-
-    fn way(&self, chain: &[CodecSpec], name: &str) -> Disguise {
-        for spec in chain {
-            match spec {
-                CodecSpec::Codes(_) | CodecSpec::Boolean(_) | CodecSpec::Time(_) => return Disguise::Keep,
-                CodecSpec::Date(date) => return Disguise::Day(date.format.clone()),
-                _ => {}
-            }
-        }
-        self.plain(name)
-    }
-
-    /// A value without a codec that says what it is: one of a list, or true and false, points to nobody.
-    fn plain(&self, name: &str) -> Disguise {
-        let shape = FieldName::new(name).ok();
-        let Some(shape) = shape.as_ref().and_then(|name| self.schema.field(name)) else { return Disguise::Characters };
-        let is_listed = shape.keyword("enum").is_some() || shape.keyword("const").is_some();
-        let is_truth = shape.allows(JsonType::Boolean) && !shape.allows(JsonType::String) && !shape.allows(JsonType::Number);
-        match shape.keyword("format").and_then(Value::as_str) {
-            _ if is_listed || is_truth => Disguise::Keep,
-            Some("date" | "partial-date" | "date-time") => Disguise::Day("%Y-%m-%d".to_owned()),
-            Some("time") => Disguise::Keep,
-            _ => Disguise::Characters,
-        }
-    }
-}
-
-impl Sources {
-    /// Of two fields made of one source the one that knows more of it decides.
-    fn add(&mut self, source: &Source, how: Disguise) {
-        let known = |how: &Disguise| match how {
-            Disguise::Characters => 0,
-            Disguise::Keep => 1,
-            Disguise::Day(_) => 2,
-        };
-        match self.ways.get(source) {
-            Some(own) if known(own) >= known(&how) => {}
-            _ => _ = self.ways.insert(source.clone(), how),
-        }
-    }
+/// Look-alikes for each attempt.
+fn look_alikes(key: &[u8; 32], sources: &Sources, rows: &[Row]) -> Vec<LookAlikes> {
+    (0..ATTEMPTS)
+        .map(|attempt| {
+            let mut key = *key;
+            key[30] ^= attempt;
+            LookAlikes::new(&key, sources.ways.clone(), sources.sentinels.clone(), rows)
+        })
+        .collect()
 }
 
 /// The items of a group in a row.
@@ -222,6 +191,15 @@ pub(super) fn codes_in(table: &CodeTable, rows: &[Row]) -> Vec<Row> {
     let is_used = |row: &&Row| row.find(&table.code).and_then(Legacy::to_text).is_some_and(|code| used.contains(code.trim()));
     let found: Vec<Row> = table.rows.iter().filter(is_used).cloned().collect();
     if found.is_empty() { table.rows.iter().take(1).cloned().collect() } else { found }
+}
+
+/// What codes are and mean: it stands in a test as it is, and points to nobody.
+pub(super) fn open_texts(tables: &[CodeTable]) -> BTreeSet<String> {
+    let mut texts = BTreeSet::new();
+    for row in tables.iter().flat_map(|table| &table.rows) {
+        collect(&Legacy::Group(row.clone()), &mut texts);
+    }
+    texts
 }
 
 fn collect(value: &Legacy, used: &mut BTreeSet<String>) {

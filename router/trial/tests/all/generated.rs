@@ -26,6 +26,20 @@ async fn what_is_right_holds_whatever_is_written_and_read() {
 }
 
 #[tokio::test]
+async fn rows_of_aliased_tables_are_made_whole() {
+    let mut manifest = cars();
+    let cars = &mut manifest["contract"]["v1"]["cars"];
+    cars["from"] = json!({ "table": "CARS", "as": "c" });
+    cars["fields"]["plate"] = json!("c.PLATE");
+    cars["fields"]["doors"] = json!("c.DOORS");
+    cars["fields"]["fuel"]["from"] = json!("c.FUEL");
+    let results = run(manifest, Some(json!([])), GENERATED).await;
+    assert_eq!(failures(&results), [""; 0]);
+    let rows = results.suites[0].cases.iter().find(|case| case.name.contains("legacy rows")).expect("it is among them");
+    assert!(!rows.name.contains(": 0 held"), "{}", rows.name);
+}
+
+#[tokio::test]
 async fn the_same_seed_makes_the_same_cases() {
     let told = async |seed| {
         let results = run(cars(), Some(json!([])), Options { seed, cases: 20, ..GENERATED }).await;
