@@ -173,8 +173,8 @@ pub(crate) fn allocate(attached: &Attached) -> Result<Preallocated<StatementImpl
     Ok(handle)
 }
 
-/// A statement with parameters. It is prepared by itself: MariaDB's driver crashes at a broken answer where it does both
-/// at once.
+/// A statement with parameters. It is prepared by itself: MariaDB's driver was seen to crash at a broken answer in the call that
+/// does both at once.
 fn prepare<'a>(attached: &'a Attached, sql: &str) -> Result<Prepared<StatementImpl<'a>>, AnyFault> {
     let mut handle = attached.connection.prepare(sql).map_err(|error| attached.fault(error))?;
     if let Some(seconds) = attached.stops_after {
