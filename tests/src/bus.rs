@@ -22,4 +22,4 @@ pub use country::{Bus, Country};
 pub use hosting::{HostDirectory, people_manifest};
 pub use manifest::{GRANT_ALL, Manifest};
 pub use program::Program;
-pub use upstream::{Mood, Seen, SilentPort, Upstream, five};
+pub use upstream::{Mood, Seen, Upstream, five};

@@ -32,5 +32,5 @@ pub use node::{NodeServer, run_node};
 pub use openldap::Openldap;
 pub use postgres::Postgres;
 pub use python::PythonConnector;
-pub use rabita_battery::{Fault, Proxy, eventually};
+pub use rabita_battery::{Fault, Proxy, SilentPort, eventually};
 pub use sshd::Sshd;

@@ -1,29 +1,33 @@
 //! Free ports, and what listens on them.
 
-use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{LazyLock, Mutex};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+/// The ports that [`free`] gives. Linux gives those from 32,768 on to whoever asks for any port, connections that go
+/// out included: a server that was killed could not be sure to find its own free again.
+const FIRST: u16 = 16_000;
+const LAST: u16 = 32_767;
 
-/// A port of the loopback that nothing listens on, and that this process gave to nobody else.
+/// A port of the loopback that nothing listens on, and that this process gave to nobody else. It stays free while a
+/// server that had it is down.
 ///
 /// # Panics
 /// When there is none.
 #[must_use]
 pub fn free() -> u16 {
-    let mut given = GIVEN.lock().expect("no holder of the lock panics");
-    // Held until one is found, so that the system does not offer the same one again.
-    let mut refused = Vec::new();
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(LAST - FIRST) + 1;
+    // Programs that run at the same time begin far from each other.
+    let first = std::process::id().wrapping_mul(2_654_435_761);
     loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on the loopback");
-        let port = listener.local_addr().expect("a listener has an address").port();
-        if given.insert(port) {
-            return port;
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+        assert!(given < count, "all ports from {FIRST} to {LAST} are taken");
+        let offset = u16::try_from(first.wrapping_add(given) % count).expect("less than the count of ports");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, FIRST + offset)).is_ok() {
+            return FIRST + offset;
         }
-        refused.push(listener);
     }
 }
 

@@ -13,12 +13,14 @@ pub mod behaviours;
 pub mod eventually;
 pub mod people;
 pub mod proxy;
+pub mod silent;
 pub mod subject;
 pub mod world;
 
 pub use eventually::eventually;
 pub use people::Person;
 pub use proxy::{Fault, Proxy};
+pub use silent::SilentPort;
 pub use subject::{Need, Stall, Stallable, Subject, Target};
 pub use suite::BEHAVIOURS;
 pub use world::World;

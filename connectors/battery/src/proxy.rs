@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::SilentPort;
 
 /// What a proxy does to what passes through it. Requests always reach the legacy system, except with
 /// [`Fault::Refuse`].
@@ -132,14 +134,10 @@ async fn serve(
 ) {
     // The links end with the set, and the set with this task.
     let mut links = JoinSet::new();
-    let mut listener = Some(listener);
+    let mut port = Port::Open(listener);
     loop {
-        if watched.borrow_and_update().fault == Fault::Refuse {
-            listener = None;
-        } else if listener.is_none() {
-            listener = listen_again(address);
-        }
-        let Some(open) = &listener else {
+        port = port.turned(address, watched.borrow_and_update().fault == Fault::Refuse);
+        let Port::Open(open) = &port else {
             if watched.changed().await.is_err() {
                 return;
             }
@@ -158,12 +156,25 @@ async fn serve(
     }
 }
 
-/// Takes the same port again; the address is reusable although old connections linger on it.
-fn listen_again(address: SocketAddr) -> Option<TcpListener> {
-    let socket = TcpSocket::new_v4().ok()?;
-    socket.set_reuseaddr(true).ok()?;
-    socket.bind(address).ok()?;
-    socket.listen(1024).ok()
+/// The proxy's port, which nobody else gets while it is refusing.
+enum Port {
+    Open(TcpListener),
+    Refusing(SilentPort),
+}
+
+impl Port {
+    /// # Panics
+    /// When the machine does not let the proxy have its own port again.
+    fn turned(self, address: SocketAddr, refuse: bool) -> Self {
+        match (self, refuse) {
+            (Self::Open(listener), true) => {
+                drop(listener);
+                Self::Refusing(SilentPort::at(address).expect("the proxy's own port"))
+            }
+            (Self::Refusing(silent), false) => Self::Open(silent.listen().expect("the proxy's own port")),
+            (same, _) => same,
+        }
+    }
 }
 
 #[cfg(test)]

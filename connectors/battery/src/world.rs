@@ -1,7 +1,6 @@
 //! A subject, a connector open on it, and what may stand between.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -223,12 +222,6 @@ fn satisfies(schema: &serde_json::Value, value: &serde_json::Value) {
     let validator = jsonschema::validator_for(schema).expect("the kind's schema is one");
     let errors: Vec<String> = validator.iter_errors(value).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "the battery's registry does not satisfy the kind's schema: {errors:?}");
-}
-
-/// An address where nothing listens.
-pub async fn nowhere() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-    listener.local_addr().expect("its address")
 }
 
 /// A call with as much time as it may need.

@@ -18,8 +18,9 @@ use hyper::header::CONTENT_TYPE;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
+use rabita_battery::SilentPort;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// How it answers.
@@ -50,39 +51,6 @@ impl Mood {
     #[must_use]
     pub const fn status(status: u16) -> Self {
         Self::Says { status, headers: Vec::new(), body: Bytes::new() }
-    }
-}
-
-/// A port that is taken, and at which nobody answers.
-#[derive(Debug)]
-pub struct SilentPort {
-    socket: TcpSocket,
-    address: SocketAddr,
-}
-
-impl SilentPort {
-    /// Takes a free one.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
-    pub fn new() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind(crate::port::loopback(0)).expect("a free port");
-        let address = socket.local_addr().expect("a bound socket has an address");
-        Self { socket, address }
-    }
-
-    /// The address that a manifest takes.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-}
-
-impl Default for SilentPort {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -135,8 +103,8 @@ impl Upstream {
     /// When the machine does not let it.
     #[must_use]
     pub fn at(port: SilentPort, persons: Vec<Value>) -> Self {
-        let SilentPort { socket, address } = port;
-        let socket = socket.listen(1024).expect("a port can be listened on");
+        let address = port.address();
+        let socket = port.listen().expect("a port can be listened on");
         let state = Arc::new(State {
             persons,
             photos: Mutex::default(),

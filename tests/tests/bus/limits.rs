@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use rabita_tests::bus::{Answer, Authority, Caller, Country, GRANT_ALL, Manifest, Mood, SilentPort, Speaks, Upstream};
+use rabita_tests::SilentPort;
+use rabita_tests::bus::{Answer, Authority, Caller, Country, GRANT_ALL, Manifest, Mood, Speaks, Upstream};
 use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::json;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rabita_tests::bus::{Authority, Caller, Country, GRANT_ALL, Manifest, Mood, Program, SilentPort, Speaks, Upstream};
+use rabita_tests::SilentPort;
+use rabita_tests::bus::{Authority, Caller, Country, GRANT_ALL, Manifest, Mood, Program, Speaks, Upstream};
 use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::{Value, json};

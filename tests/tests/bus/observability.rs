@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rabita_tests::bus::{Collector, Country, Manifest, SilentPort, Upstream};
+use rabita_tests::SilentPort;
+use rabita_tests::bus::{Collector, Country, Manifest, Upstream};
 use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Changes that take their time: how long a caller waits, what it is told meanwhile, and what comes of them.
 
 use jiff::{SignedDuration, Timestamp};
-use rabita_tests::bus::SilentPort;
+use rabita_tests::SilentPort;
 use rabita_tests::eventually;
 use reqwest::Method;
 use serde_json::{Value, json};

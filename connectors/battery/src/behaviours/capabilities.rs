@@ -4,8 +4,8 @@ use rabita_model::Operation;
 use rabita_sdk::Failure;
 
 use super::says_that_it_does_not_serve;
-use crate::world::{create, delete, nowhere, open, replace, timed, update, within};
-use crate::{Person, Subject, Target, World};
+use crate::world::{create, delete, open, replace, timed, update, within};
+use crate::{Person, SilentPort, Subject, Target, World};
 
 /// What is not declared is refused as unsupported, and the legacy system not asked.
 pub async fn refuses_as_unsupported_what_it_does_not_declare<S: Subject>() {
@@ -43,10 +43,8 @@ pub async fn probes_a_registry_that_is_up<S: Subject>() {
 /// A registry that does not is found not to, quickly; to open a connector on it is no error.
 pub async fn probes_a_registry_that_is_down<S: Subject>() {
     let world = World::<S>::with(&[]).await;
-    let target = Target::Nowhere(match world.subject.address() {
-        Some(_) => Some(nowhere().await),
-        None => None,
-    });
+    let silent = SilentPort::new();
+    let target = Target::Nowhere(world.subject.address().map(|_| silent.address()));
     let (connector, _) = open(&world.subject, target).await;
     let (outcome, took) = timed(connector.probe(&within(TIME))).await;
     assert!(matches!(outcome, Err(Failure::Unavailable { .. })), "{outcome:?}");

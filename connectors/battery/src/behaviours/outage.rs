@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rabita_sdk::Failure;
 
-use crate::world::{delete, nowhere, open, timed, update, whole, within};
-use crate::{Fault, Person, Subject, Target, World};
+use crate::world::{delete, open, timed, update, whole, within};
+use crate::{Fault, Person, SilentPort, Subject, Target, World};
 
 const DEADLINE: Duration = Duration::from_millis(400);
 
@@ -76,10 +76,8 @@ pub async fn finds_a_dead_registry_unavailable_and_quickly<S: Subject>() {
     const TIME: Duration = Duration::from_secs(10);
     let people = Person::several(1);
     let world = World::<S>::with(&people).await;
-    let target = Target::Nowhere(match world.subject.address() {
-        Some(_) => Some(nowhere().await),
-        None => None,
-    });
+    let silent = SilentPort::new();
+    let target = Target::Nowhere(world.subject.address().map(|_| silent.address()));
     let (connector, _) = open(&world.subject, target).await;
     for _ in 0..3 {
         let (read, took) = timed(connector.read(whole(&people[0].pin), &within(TIME))).await;
