@@ -1,5 +1,6 @@
 //! What the documents name exists: paths, commands with their flags, error codes, whole configuration documents.
 
+mod battery;
 mod deploy;
 mod keys;
 
