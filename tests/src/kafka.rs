@@ -1,7 +1,9 @@
 //! Apache Kafka: one broker, or a cluster of three.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::port;
 use crate::process::{Process, Program, REMEDY};
@@ -14,7 +16,24 @@ use crate::scratch::Scratch;
 pub struct Kafka {
     // Dropped in this order: the brokers write into the directory.
     brokers: Vec<Broker>,
+    doors: Vec<Door>,
+    doors_given: AtomicUsize,
     scratch: Scratch,
+}
+
+/// A listener for those who come through a proxy: a broker tells its clients where to connect, and they would pass by it.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// Where the broker listens: what the proxy connects to.
+    pub inner: SocketAddr,
+    /// Where the broker says that it listens, to whoever comes this way: the proxy's address. Nothing else is there.
+    pub outer: SocketAddr,
+}
+
+impl Door {
+    fn new() -> Self {
+        Self { inner: port::loopback(port::free()), outer: port::loopback(port::free()) }
+    }
 }
 
 #[derive(Debug)]
@@ -43,6 +62,17 @@ impl Kafka {
         Self::launch(1, &["--tls"])
     }
 
+    /// Starts one broker with so many doors.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_with_doors(doors: usize) -> Self {
+        let doors: Vec<Door> = (0..doors).map(|_| Door::new()).collect();
+        let pairs: Vec<String> = doors.iter().map(|door| format!("{}:{}", door.inner.port(), door.outer.port())).collect();
+        Self { doors, ..Self::launch(1, &["--doors", &pairs.join(",")]) }
+    }
+
     /// Whom the listener for names and passwords lets in.
     pub const USER: &'static str = "rabita";
     /// The password of [`Self::USER`].
@@ -68,7 +98,7 @@ impl Kafka {
                 .collect();
             starts.into_iter().map(|start| start.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
-        Self { brokers, scratch }
+        Self { brokers, doors: Vec::new(), doors_given: AtomicUsize::new(0), scratch }
     }
 
     /// Where it listens without TLS: `host:port` of each broker, joined by commas.
@@ -105,6 +135,16 @@ impl Kafka {
     #[must_use]
     pub fn client(&self) -> (PathBuf, PathBuf) {
         (self.tls("client.pem"), self.tls("client.locked.key"))
+    }
+
+    /// A door that nobody had before. It is not given back: who left may still knock.
+    ///
+    /// # Panics
+    /// When there is none left of those that it was started with.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        let number = self.doors_given.fetch_add(1, Ordering::Relaxed);
+        *self.doors.get(number).expect("the broker was started with doors enough")
     }
 
     fn tls(&self, name: &str) -> PathBuf {

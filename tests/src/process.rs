@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub const REMEDY: &str = "install the servers that tests need with `deploy/desk setup --servers`";
 
 /// How long a server may take to start on a busy machine.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_secs(120);
 
 const PAUSE: Duration = Duration::from_millis(25);
 

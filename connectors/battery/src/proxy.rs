@@ -49,7 +49,15 @@ impl Proxy {
     /// # Errors
     /// When no port can be taken.
     pub async fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), upstream).await
+    }
+
+    /// Starts a proxy to the legacy system `upstream` that listens at this address.
+    ///
+    /// # Errors
+    /// When the address can't be taken.
+    pub async fn start_at(address: SocketAddr, upstream: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (state, watched) = watch::channel(State::default());
         let gauges = Arc::new(Gauges::default());

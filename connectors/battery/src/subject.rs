@@ -31,6 +31,12 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// Where the legacy system listens; `None` when it has no server but a file.
     fn address(&self) -> Option<SocketAddr>;
 
+    /// Where the proxy before the legacy system has to listen, when that tells its clients where to connect; `None` when
+    /// it may listen anywhere.
+    fn proxied_at(&self) -> Option<SocketAddr> {
+        None
+    }
+
     /// Makes these the people of the registry, and them alone, without the connector.
     async fn load(&self, people: &[Person]);
 

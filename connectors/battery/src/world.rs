@@ -1,6 +1,7 @@
 //! A subject, a connector open on it, and what may stand between.
 
 use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,8 +40,12 @@ impl<S: Subject> World<S> {
     async fn made(need: Need, people: &[Person]) -> Self {
         let subject = S::set_up(need).await;
         subject.load(people).await;
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let proxy = match subject.address() {
-            Some(address) => Some(Proxy::start(address).await.expect("a free port for the proxy")),
+            Some(upstream) => {
+                let address = subject.proxied_at().unwrap_or(anywhere);
+                Some(Proxy::start_at(address, upstream).await.expect("a free port for the proxy"))
+            }
             None => None,
         };
         let target = proxy.as_ref().map_or(Target::System, |proxy| Target::Proxy(proxy.address()));

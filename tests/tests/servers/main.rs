@@ -1,5 +1,7 @@
 //! The support code itself: servers start, answer, can be killed and come back.
 
+mod queue;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
