@@ -99,16 +99,21 @@ impl LookAlikes {
 
     fn scalar(&self, source: &Source, how: &Disguise, value: &Legacy) -> Option<Legacy> {
         let text = value.to_text()?;
-        if self.sentinels.contains(text.trim()) || text.trim().is_empty() {
+        // Nothing but zeros is the number of nobody.
+        let is_nothing = text.chars().all(|character| character == '0' || !character.is_alphanumeric());
+        if self.sentinels.contains(text.trim()) || is_nothing {
             return Some(value.clone());
         }
+        let fixed = self.fixed.get(source).map_or(&[][..], Vec::as_slice);
         (0..TRIES).find_map(|attempt| {
             let mut dice = Dice::new(&self.key, &text, attempt);
+            // Of a column with few values each letter may be one that all have: then none of them stays.
+            let fixed = if attempt < TRIES / 2 { fixed } else { &[] };
             let made = match how {
                 Disguise::Day(format) => {
-                    day::moved(&text, format, &mut dice).or_else(|| Some(self.characters(source, &text, &mut dice)))
+                    day::moved(&text, format, &mut dice).or_else(|| Some(self.characters(source, &text, fixed, &mut dice)))
                 }
-                Disguise::Keep | Disguise::Characters => Some(self.characters(source, &text, &mut dice)),
+                Disguise::Keep | Disguise::Characters => Some(self.characters(source, &text, fixed, &mut dice)),
             }?;
             let is_another = made != *text || !tells(&text);
             if !is_another || self.real.contains(&made) {
@@ -122,8 +127,7 @@ impl LookAlikes {
         })
     }
 
-    fn characters(&self, source: &Source, text: &str, dice: &mut Dice) -> String {
-        let fixed = self.fixed.get(source).map_or(&[][..], Vec::as_slice);
+    fn characters(&self, source: &Source, text: &str, fixed: &[Option<char>], dice: &mut Dice) -> String {
         let letters = self.letters.get(source).map_or(&[][..], Vec::as_slice);
         let is_hexadecimal = text.len() >= 8
             && text.bytes().any(|byte| byte.is_ascii_digit())

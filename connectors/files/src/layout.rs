@@ -3,6 +3,7 @@
 //! A layout is made once of what the manifest says. It is opened on each file, and hands over the values of the
 //! columns asked for, record by record: no file is held in memory as a whole, unless its format leaves no choice.
 
+mod bounded;
 mod charset;
 pub mod copybook;
 mod delimited;

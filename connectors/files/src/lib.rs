@@ -9,9 +9,8 @@
 //! force), `connector` (what becomes of a call).
 
 pub mod from;
+pub mod layout;
 pub mod settings;
-
-mod layout;
 
 mod index;
 mod plan;

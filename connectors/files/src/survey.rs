@@ -2,6 +2,7 @@
 //!
 //! Whatever was guessed is said among what is unsure; nothing but the file is looked at.
 
+mod beside;
 mod fixture;
 mod guess;
 mod tell;
@@ -50,6 +51,7 @@ pub(crate) fn survey(source: &SurveySource, limits: &SurveyLimits) -> Result<Sur
             .push("a copybook says neither the name of the file nor its encoding: `file` and `encoding` are guesses".to_owned());
         of_copybook(path, &name)?
     } else {
+        survey.code_tables = beside::code_tables(path, &pattern(&name), limits);
         vec![of_sample(source, path, &name, limits)?]
     };
     survey.entities.retain(|entity| source.wants(&entity.name));
@@ -80,6 +82,9 @@ fn of_sample(source: &SurveySource, path: &Path, name: &str, limits: &SurveyLimi
         ..SurveyedEntity::default()
     };
     entity.columns = guessed.columns.iter().map(|column| tell::column(column, &rows, guessed.as_text)).collect();
+    for (column, name) in entity.columns.iter_mut().zip(&guessed.names) {
+        column.name = (column.source.as_str() != name).then(|| contract_name(name, &column.source));
+    }
     entity.columns.extend(guessed.groups.iter().map(|group| tell::group(group, &rows, guessed.as_text)));
     let key = guessed.key.or_else(|| tell::key(&entity.columns));
     match key {
@@ -99,9 +104,9 @@ fn of_sample(source: &SurveySource, path: &Path, name: &str, limits: &SurveyLimi
 fn of_copybook(path: &Path, name: &str) -> Result<Vec<SurveyedEntity>, SurveyError> {
     let unread = |message: String| SurveyError::Unreadable { place: name.to_owned(), message };
     let text = std::fs::read_to_string(path).map_err(|error| unread(error.kind().to_string()))?;
-    let records = layout::copybook::names(&text).map_err(unread)?;
+    let records = layout::copybook::records(&text).map_err(unread)?;
     let mut entities = Vec::with_capacity(records.len());
-    for record in &records {
+    for record in records.into_iter().map(|record| record.name) {
         let spec = Copybook {
             book: Text::Inline(text.clone()),
             encoding: "cp037".to_owned(),
@@ -133,6 +138,11 @@ fn of_copybook(path: &Path, name: &str) -> Result<Vec<SurveyedEntity>, SurveyErr
         entities.push(entity);
     }
     Ok(entities)
+}
+
+/// What the contract calls a column that is known by its number: by its header, which another one has too, or by the number.
+fn contract_name(header: &str, source: &Source) -> String {
+    if header.is_empty() { format!("column_{}", source.as_str().trim_start_matches('#')) } else { header.to_owned() }
 }
 
 /// What an index can do: all of it, but each search costs an index, so only a few are offered.

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod configuration;
+mod files;
 mod http;
 mod identity;
 mod ledger;
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "request", run: http::request },
     Target { name: "signed_request", run: http::signed_request },
     Target { name: "certificate", run: identity::certificate },
@@ -43,6 +44,8 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "rest", run: replies::rest },
     Target { name: "soap", run: replies::soap },
     Target { name: "ldap", run: replies::ldap },
+    Target { name: "files", run: files::drop },
+    Target { name: "copybook", run: files::copybook },
 ];
 
 /// The target of this name.

@@ -76,8 +76,10 @@ pub(super) fn referenced(context: &Context<'_>, column: &SurveyedColumn, profile
     if context.is_key(column) && context.key.len() == 1 {
         return None;
     }
-    let at =
-        tables.iter().enumerate().filter(|(_, table)| names_lead_to(column, table)).max_by_key(|(_, t)| t.code.as_str().len())?.0;
+    let named = tables.iter().enumerate().filter(|(_, table)| names_lead_to(column, table));
+    let Some((at, _)) = named.max_by_key(|(_, table)| table.code.as_str().len()) else {
+        return by_values(context, column, profile);
+    };
     let known = codes_of(&tables[at]);
     let distinct: Vec<&str> = profile.distinct().filter(|text| !text.trim().is_empty()).collect();
     let found = distinct.iter().filter(|text| known.contains(text.trim())).count();
@@ -90,6 +92,41 @@ pub(super) fn referenced(context: &Context<'_>, column: &SurveyedColumn, profile
         of(found, distinct.len())
     );
     looked_up(context, column, profile, at, Some(why))
+}
+
+/// A column of a file whose values stand in a table of codes beside it, where nothing but the values says so: a good part
+/// of them have the form of its codes, and nearly all of those are there. Of several tables the smallest is meant.
+fn by_values(context: &Context<'_>, column: &SurveyedColumn, profile: &Profile<'_>) -> Option<Proposal> {
+    if !column.as_text {
+        return None;
+    }
+    let tables = context.survey.code_tables.iter().enumerate();
+    let found = tables.filter_map(|(at, table)| {
+        let known = codes_of(table);
+        let width = width(&known)?;
+        let distinct: Vec<&str> = profile.distinct().map(str::trim).filter(|text| !text.is_empty()).collect();
+        let formed: Vec<&str> = distinct.iter().copied().filter(|text| text.chars().count() == width).collect();
+        let there = formed.iter().filter(|text| known.contains(**text)).count();
+        let are_enough = there >= DISTINCT && formed.len() * 2 >= distinct.len() && there * 100 >= formed.len() * MOSTLY;
+        are_enough.then_some((formed.len() - there, known.len(), at, there, formed.len()))
+    });
+    let (_, _, at, there, formed) = found.min()?;
+    let why = format!(
+        "neither a key nor a name says that this is a code of {}: its values do, of which {} distinct ones are there",
+        context.survey.code_tables[at].name,
+        of(there, formed)
+    );
+    looked_up(context, column, profile, at, Some(why))
+}
+
+/// So many distinct codes have to be found where nothing but values says that they are codes.
+const DISTINCT: usize = 3;
+
+/// The one number of characters that all codes have; short ones are found by chance.
+fn width(codes: &BTreeSet<String>) -> Option<usize> {
+    let mut widths = codes.iter().map(|code| code.chars().count());
+    let first = widths.next().filter(|width| *width >= DISTINCT)?;
+    widths.all(|width| width == first).then_some(first)
 }
 
 /// `geboorte_land_code` is a `land_code`.

@@ -8,7 +8,7 @@ use std::path::Path;
 use rabita_sdk::Source;
 use rabita_sdk::finding::token;
 
-use self::place::Placed;
+pub use self::place::Placed;
 use super::charset::Charset;
 use super::fixed::Layout;
 use super::fixed::shape::{Child, Kind};
@@ -24,9 +24,7 @@ pub fn layout(spec: &Copybook, directory: &Path) -> Result<(Layout, String), Vec
         Text::File { file } => std::fs::read_to_string(directory.join(file))
             .map_err(|error| one("/book/file", format!("the copybook can't be read: {}", error.kind())))?,
     };
-    let records = parse::records(&text).map_err(|wrong| one("/book", format!("line {}: {}", wrong.line, wrong.message)))?;
-    let placed = records.iter().map(place::place).collect::<Result<Vec<_>, _>>();
-    let placed = placed.map_err(|wrong| one("/book", format!("line {}: {}", wrong.line, wrong.message)))?;
+    let placed = records(&text).map_err(|message| one("/book", message))?;
     let find = |name: Option<&String>, place: &str| -> Result<&Placed, Vec<(String, String)>> {
         let found = match name {
             None => placed.first().filter(|_| placed.len() == 1),
@@ -65,13 +63,13 @@ pub fn layout(spec: &Copybook, directory: &Path) -> Result<(Layout, String), Vec
     Ok((layout, text))
 }
 
-/// The names of the records that a copybook describes.
+/// The records that a copybook describes, with their columns at their places.
 ///
 /// # Errors
 /// What can't be used of it, with the line.
-pub fn names(text: &str) -> Result<Vec<String>, String> {
-    let records = parse::records(text).map_err(|wrong| format!("line {}: {}", wrong.line, wrong.message))?;
-    Ok(records.into_iter().map(|record| record.name.unwrap_or_else(|| "RECORD".to_owned())).collect())
+pub fn records(text: &str) -> Result<Vec<Placed>, String> {
+    let placed = parse::records(text).and_then(|records| records.iter().map(place::place).collect());
+    placed.map_err(|wrong| format!("line {}: {}", wrong.line, wrong.message))
 }
 
 /// The name of a column: COBOL's own, with the group's before it where it is not the only one of this name.

@@ -1,13 +1,12 @@
 //! Values between delimiters. The crate `csv` reads and writes the lines.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use csv::{ByteRecord, QuoteStyle, ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 use rabita_sdk::{GroupSpec, Legacy, Row, Source};
 
+use super::bounded::{Bounded, Seen};
 use super::charset::Charset;
 use super::{Fault, Input, Records, Selection, Unwritable, typed};
 use crate::from::{Delimited, LineEnd, Type};
@@ -64,6 +63,9 @@ impl Layout {
     fn names(&self, header: Option<&StringRecord>) -> Result<Vec<String>, Fault> {
         let told: Vec<String> = self.spec.columns.iter().map(|name| name.as_str().to_owned()).collect();
         let Some(header) = header else { return Ok(told) };
+        if header.len() > COLUMNS_MAX {
+            return Err(Fault::last(1, format!("a header of {COLUMNS_MAX} columns at most")));
+        }
         let found: Vec<String> = header.iter().map(str::to_owned).collect();
         if told.is_empty() || told == found {
             return Ok(found);
@@ -78,10 +80,13 @@ impl Layout {
     }
 }
 
+/// A header with more columns is none: perhaps the delimiter is another.
+const COLUMNS_MAX: usize = 100_000;
+
 impl super::Layout for Layout {
     fn open(&self, input: Input, selection: &Selection) -> Result<Box<dyn Records>, Fault> {
         let seen = Arc::new(Seen::default());
-        let input: Input = Box::new(Bounded { input: self.charset.decoded(input), seen: Arc::clone(&seen), last: 0 });
+        let input: Input = Box::new(Bounded::new(self.charset.decoded(input), Arc::clone(&seen)));
         let mut reader = ReaderBuilder::new()
             .delimiter(self.delimiter)
             .quoting(self.quote.is_some())
@@ -206,13 +211,13 @@ impl Open {
     /// Reads a line; the number of the line on which it begins, or `None` after the last.
     fn line(&mut self) -> Result<Option<u64>, Fault> {
         let line = self.reader.position().line();
-        self.seen.since.store(0, Ordering::Relaxed);
+        self.seen.begin();
         if !self.reader.read_byte_record(&mut self.record).map_err(|error| fault(&error, line))? {
             return Ok(None);
         }
         let line = self.record.position().map_or(line, |at| {
             // Of `\r\n` the reader takes the second half for the beginning of the next record.
-            let is_behind = at.byte() > 0 && self.seen.has_crlf.load(Ordering::Relaxed);
+            let is_behind = at.byte() > 0 && self.seen.has_crlf();
             at.line() + u64::from(is_behind)
         });
         if self.record.len() != self.width {
@@ -248,45 +253,6 @@ impl Open {
             return Ok(Legacy::Null);
         }
         typed::value(text, cell.kind).map_err(|expected| Fault::in_column(line, &cell.name, expected))
-    }
-}
-
-/// A quote that is never closed would take the rest of the file for one value: a record has a longest.
-struct Bounded {
-    input: Input,
-    seen: Arc<Seen>,
-    /// The last byte of the piece before.
-    last: u8,
-}
-
-/// What was seen of a file's bytes.
-#[derive(Default)]
-struct Seen {
-    /// How many were read since the last record.
-    since: AtomicUsize,
-    /// The first line ends with `\r\n`.
-    has_crlf: AtomicBool,
-    has_line: AtomicBool,
-}
-
-const RECORD_MAX: usize = 64 << 20;
-
-impl Read for Bounded {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.input.read(into)?;
-        let piece = &into[..read];
-        if !self.seen.has_line.load(Ordering::Relaxed)
-            && let Some(end) = piece.iter().position(|byte| *byte == b'\n')
-        {
-            let before = end.checked_sub(1).map_or(self.last, |place| piece[place]);
-            self.seen.has_crlf.store(before == b'\r', Ordering::Relaxed);
-            self.seen.has_line.store(true, Ordering::Relaxed);
-        }
-        self.last = piece.last().copied().unwrap_or(self.last);
-        if self.seen.since.fetch_add(read, Ordering::Relaxed) > RECORD_MAX {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(read)
     }
 }
 

@@ -1,9 +1,10 @@
-//! A sheet of a spreadsheet, read by the crate `calamine`. Its formats can't be read as a stream, so the whole sheet is
-//! held in memory: spreadsheets end at a million rows.
+//! A sheet of a spreadsheet, read by the crate `calamine`. Its formats can't be read as a stream, so what is wanted of
+//! the sheet is held in memory: spreadsheets end at a million rows.
 
+use std::collections::{BTreeMap, HashSet, btree_map};
 use std::io::{Cursor, Read as _};
 
-use calamine::{Data, Range, Reader as _, open_workbook_auto_from_rs};
+use calamine::{Cell, Data, DataRef, Reader as _, Sheets, open_workbook_auto_from_rs};
 use rabita_sdk::{GroupSpec, Legacy, Source};
 
 use super::{Fault, Input, Records, Selection};
@@ -21,6 +22,10 @@ impl Layout {
 
 /// A file of a spreadsheet that is larger is refused.
 const FILE_MAX: u64 = 512 << 20;
+/// So much memory may what is wanted of a sheet take: one text of a file can stand in a million cells.
+const VALUES_MAX: usize = 1 << 30;
+
+type Book = Sheets<Cursor<Vec<u8>>>;
 
 impl super::Layout for Layout {
     fn open(&self, input: Input, selection: &Selection) -> Result<Box<dyn Records>, Fault> {
@@ -36,18 +41,12 @@ impl super::Layout for Layout {
             Some(name) => book.sheet_names().into_iter().find(|own| own == name),
             None => book.sheet_names().into_iter().next(),
         };
-        let missing = || Fault::last(0, "a sheet of the name that the manifest gives");
-        let sheet = book.worksheet_range(&name.ok_or_else(missing)?).map_err(|_| missing())?;
+        let name = name.ok_or_else(|| Fault::last(0, "a sheet of the name that the manifest gives"))?;
         let header = self.0.header_row.saturating_sub(1);
-        let (first_row, first_column) = sheet.start().unwrap_or_default();
-        let width = sheet.end().map_or(0, |(_, column)| column + 1);
-        let named = |column: u32| match sheet.get_value((header, column)) {
-            Some(Data::Empty) | None => None,
-            Some(cell) => Some(cell.to_string().trim().to_owned()),
-        };
+        let names = names(&mut book, &name, header)?;
         let mut columns = Vec::with_capacity(selection.columns.len());
         for source in &selection.columns {
-            let place = (first_column..width).find(|column| named(*column).as_deref() == Some(source.as_str()));
+            let place = names.iter().find(|(_, name)| name.as_str() == source.as_str()).map(|(place, _)| *place);
             let missing = || {
                 let mut fault = Fault::last(u64::from(header) + 1, "a column of this name");
                 fault.column = Some(source.as_str().to_owned());
@@ -55,7 +54,8 @@ impl super::Layout for Layout {
             };
             columns.push((place.ok_or_else(missing)?, source.clone()));
         }
-        Ok(Box::new(Open { row: (header + 1).max(first_row), sheet, columns }))
+        let rows = rows(&mut book, &name, header, &columns)?.into_iter();
+        Ok(Box::new(Open { rows, columns }))
     }
 
     fn columns(&self) -> Option<Vec<Source>> {
@@ -71,22 +71,99 @@ impl super::Layout for Layout {
     }
 }
 
+/// The names of the columns, by their places.
+fn names(book: &mut Book, sheet: &str, header: u32) -> Result<BTreeMap<u32, String>, Fault> {
+    let mut names = BTreeMap::new();
+    each(book, sheet, &mut |(row, column), cell| {
+        if row == header {
+            names.insert(column, cell().to_string().trim().to_owned());
+        }
+        // Rows stand in their order.
+        Ok(row <= header)
+    })?;
+    Ok(names)
+}
+
+/// The cells of a row that hold something, each with its column.
+type Cells = Vec<(u32, Data)>;
+
+/// What is wanted of the rows behind the header. Only cells that are there take room: one far away at the edge would
+/// else make a sheet of 17 thousand million.
+fn rows(book: &mut Book, sheet: &str, header: u32, columns: &[(u32, Source)]) -> Result<BTreeMap<u32, Cells>, Fault> {
+    let wanted: HashSet<u32> = columns.iter().map(|(column, _)| *column).collect();
+    let (mut rows, mut taken): (BTreeMap<u32, Cells>, usize) = (BTreeMap::new(), 0);
+    each(book, sheet, &mut |(row, column), cell| {
+        if row <= header || !wanted.contains(&column) {
+            return Ok(true);
+        }
+        let value = cell();
+        taken += size_of::<(u32, Data)>() + if let Data::String(text) = &value { text.len() } else { 0 };
+        if taken > VALUES_MAX {
+            return Err(Fault::last(u64::from(row) + 1, "a sheet whose values take 1 GiB of memory at most"));
+        }
+        rows.entry(row).or_default().push((column, value));
+        Ok(true)
+    })?;
+    Ok(rows)
+}
+
+/// Takes a cell, by its row and column from 0 on; false where no other is wanted.
+type Take<'a> = dyn FnMut((u32, u32), &dyn Fn() -> Data) -> Result<bool, Fault> + 'a;
+
+/// Hands over each cell that holds something.
+fn each(book: &mut Book, sheet: &str, take: &mut Take<'_>) -> Result<(), Fault> {
+    let unread = || Fault::last(0, "a sheet that can be read: it is broken, or no sheet of cells");
+    match book {
+        Sheets::Xlsx(book) => {
+            let mut cells = book.worksheet_cells_reader(sheet).map_err(|_| unread())?;
+            while let Some(cell) = cells.next_cell().map_err(|_| unread())? {
+                if !told(&cell, take)? {
+                    break;
+                }
+            }
+        }
+        Sheets::Xlsb(book) => {
+            let mut cells = book.worksheet_cells_reader(sheet).map_err(|_| unread())?;
+            while let Some(cell) = cells.next_cell().map_err(|_| unread())? {
+                if !told(&cell, take)? {
+                    break;
+                }
+            }
+        }
+        Sheets::Xls(_) | Sheets::Ods(_) => {
+            let range = book.worksheet_range(sheet).map_err(|_| unread())?;
+            let (first_row, first_column) = range.start().unwrap_or_default();
+            for (row, column, value) in range.used_cells() {
+                let place = |first: u32, at: usize| first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+                if !take((place(first_row, row), place(first_column, column)), &|| value.clone())? {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn told(cell: &Cell<DataRef<'_>>, take: &mut Take<'_>) -> Result<bool, Fault> {
+    match cell.get_value() {
+        DataRef::Empty => Ok(true),
+        value => take(cell.get_position(), &|| value.clone().into()),
+    }
+}
+
 struct Open {
-    sheet: Range<Data>,
+    rows: btree_map::IntoIter<u32, Cells>,
     columns: Vec<(u32, Source)>,
-    row: u32,
 }
 
 impl Records for Open {
     fn next(&mut self, values: &mut Vec<Legacy>) -> Result<Option<u64>, Fault> {
-        let end = self.sheet.end().map_or(0, |(row, _)| row + 1);
-        while self.row < end {
-            let row = self.row;
-            self.row += 1;
+        for (row, cells) in self.rows.by_ref() {
             let line = u64::from(row) + 1;
             values.clear();
             for (column, source) in &self.columns {
-                values.push(value(self.sheet.get_value((row, *column)).unwrap_or(&Data::Empty), source, line)?);
+                let cell = cells.iter().find(|(own, _)| own == column).map_or(&Data::Empty, |(_, cell)| cell);
+                values.push(value(cell, source, line)?);
             }
             // Sheets often end with rows that only look empty.
             if !values.iter().all(Legacy::is_null) {

@@ -182,6 +182,9 @@ fn reads_the_records_of_an_xml_document_wherever_they_stand() {
     for bad in ["<r><person id='1'>", "<r></s>", "<!DOCTYPE r [<!ENTITY a 'b'>]><r/>", "<r><person>&unknown;</person></r>"] {
         assert!(read(json!({ "xml": { "record": "person" } }), bad.as_bytes(), &wanted).is_err(), "{bad}");
     }
+    let members: String = (0..1_001).map(|number| format!("<a{number}/>")).collect();
+    let wide = read(json!({ "xml": { "record": "person" } }), format!("<person>{members}</person>").as_bytes(), &wanted);
+    assert_eq!(wide.expect_err("too many").expected, "elements with 1000 different ones in them at most");
 }
 
 #[test]

@@ -5,11 +5,13 @@
 //! and a document type is refused.
 
 use std::io::{BufReader, Read as _};
+use std::sync::Arc;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use rabita_sdk::{GroupSpec, Legacy, Row, Source};
 
+use super::bounded::{Bounded, RECORD_MAX, Seen};
 use super::charset::Charset;
 use super::json::pick;
 use super::{Fault, Input, Records, Selection};
@@ -37,12 +39,15 @@ impl super::Layout for Layout {
         read.map_err(|error| Fault::last(0, format!("a file that can be read to its end ({})", error.kind())))?;
         let charset = declared(&head).unwrap_or(self.charset);
         let whole: Input = Box::new(std::io::Cursor::new(head).chain(input));
-        let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, charset.decoded(whole)));
+        let seen = Arc::new(Seen::default());
+        let bounded: Input = Box::new(Bounded::new(charset.decoded(whole), Arc::clone(&seen)));
+        let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, bounded));
         reader.config_mut().expand_empty_elements = true;
         Ok(Box::new(Open {
             reader,
             record: self.record.clone(),
             selection: selection.clone(),
+            seen,
             buffer: Vec::new(),
             depth: 0,
             count: 0,
@@ -78,6 +83,7 @@ struct Open {
     reader: Reader<BufReader<Input>>,
     record: String,
     selection: Selection,
+    seen: Arc<Seen>,
     buffer: Vec<u8>,
     depth: usize,
     /// The number of the record, which is what a fault names: XML is not made of lines.
@@ -94,8 +100,10 @@ struct Element {
 
 /// Deeper documents are refused.
 const DEPTH_MAX: usize = 64;
-/// A record has so many bytes of text at most.
-const RECORD_MAX: usize = 64 << 20;
+/// An element has so many different ones in it at most.
+const MEMBERS_MAX: usize = 1_000;
+/// What an element, or an attribute, takes besides its text.
+const ELEMENT: usize = 64;
 
 impl Records for Open {
     fn next(&mut self, values: &mut Vec<Legacy>) -> Result<Option<u64>, Fault> {
@@ -103,9 +111,10 @@ impl Records for Open {
         let mut size = 0;
         loop {
             self.buffer.clear();
+            self.seen.begin();
             let number = self.count + 1;
             let event = self.reader.read_event_into(&mut self.buffer);
-            let event = event.map_err(|_| Fault::last(number, "well-formed XML in the encoding that the manifest names"))?;
+            let event = event.map_err(|error| fault(&error, number))?;
             match event {
                 Event::Eof if self.depth == 0 && open.is_empty() => return Ok(None),
                 Event::Eof => return Err(Fault::last(number, "the ends of all elements, and the file ends before them")),
@@ -117,6 +126,7 @@ impl Records for Open {
                     }
                     let name = start.local_name().as_ref().to_owned();
                     if !open.is_empty() || name == self.record {
+                        grow(&mut size, ELEMENT + start.len(), number)?;
                         open.push(element(name, &start).ok_or_else(|| Fault::last(number, "attributes that are well formed"))?);
                     }
                 }
@@ -124,7 +134,13 @@ impl Records for Open {
                     self.depth = self.depth.saturating_sub(1);
                     let Some(done) = open.pop() else { continue };
                     match open.last_mut() {
-                        Some(parent) => add(&mut parent.row, done),
+                        Some(parent) if parent.row.len() < MEMBERS_MAX => add(&mut parent.row, done),
+                        Some(_) => {
+                            return Err(Fault::last(
+                                number,
+                                format!("elements with {MEMBERS_MAX} different ones in them at most"),
+                            ));
+                        }
                         None => {
                             self.count = number;
                             let row = match value(done).1 {
@@ -155,12 +171,25 @@ impl Records for Open {
 fn append(open: &mut [Element], size: &mut usize, text: Option<&str>, number: u64) -> Result<(), Fault> {
     let Some(element) = open.last_mut() else { return Ok(()) };
     let text = text.ok_or_else(|| Fault::last(number, "text in the encoding that the manifest names, and known entities"))?;
-    *size += text.len();
-    if *size > RECORD_MAX {
-        return Err(Fault::last(number, "a record of 64 MiB at most"));
-    }
+    grow(size, text.len(), number)?;
     element.text.push_str(text);
     Ok(())
+}
+
+/// Notes what a record takes.
+fn grow(size: &mut usize, by: usize, number: u64) -> Result<(), Fault> {
+    *size += by;
+    if *size > RECORD_MAX { Err(Fault::last(number, "a record of 64 MiB at most")) } else { Ok(()) }
+}
+
+fn fault(error: &quick_xml::Error, number: u64) -> Fault {
+    let expected = match error {
+        quick_xml::Error::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            "a tag, text or comment of 64 MiB at most: perhaps one is not closed"
+        }
+        _ => "well-formed XML in the encoding that the manifest names",
+    };
+    Fault::last(number, expected)
 }
 
 fn element(name: String, start: &BytesStart<'_>) -> Option<Element> {

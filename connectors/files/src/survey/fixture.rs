@@ -7,20 +7,32 @@ use serde_json::{Value, json};
 use super::object;
 use crate::from::{Delimited, Format, From};
 
-/// A file with the rows; `None` where the format is one that can't be written.
+/// A file with the rows, and one for each table of codes; `None` where the format is one that can't be written.
 pub(crate) fn fixture(foreseen: &Foreseen<'_>) -> Option<Value> {
     let from: From = serde_json::from_value(foreseen.entity.from.clone()).ok()?;
-    // A name that the pattern matches.
-    let name = from.file.replace(['*', '?'], "1").replace(['[', ']'], "");
     let content = match &from.format {
-        Format::Delimited(spec) if spec.header => json!(delimited(spec, foreseen)?),
+        Format::Delimited(spec) if spec.header => {
+            let sources: Vec<&Source> = foreseen.entity.columns.iter().map(|column| &column.source).collect();
+            json!(delimited(spec, &sources, foreseen.rows)?)
+        }
         Format::Delimited(_) | Format::Fixed(_) | Format::Copybook(_) => json!(foreseen.rows.iter().map(own).collect::<Vec<_>>()),
         Format::JsonLines(_) => json!(
             foreseen.rows.iter().filter_map(|row| Some(serde_json::to_string(&nested(row)).ok()? + "\n")).collect::<String>()
         ),
         Format::Xml(_) | Format::Sheet(_) => return None,
     };
-    Some(Value::Object(object(&[(&name, content)])))
+    let mut files = object(&[(&name(&from.file), content)]);
+    for (table, rows) in foreseen.tables {
+        let from: From = serde_json::from_value(table.from.clone()).ok()?;
+        let Format::Delimited(spec) = &from.format else { return None };
+        files.insert(name(&from.file), json!(delimited(spec, &[&table.code, &table.value], rows)?));
+    }
+    Some(Value::Object(files))
+}
+
+/// A name that the pattern matches.
+fn name(pattern: &str) -> String {
+    pattern.replace(['*', '?'], "1").replace(['[', ']'], "")
 }
 
 fn own(row: &Row) -> Value {
@@ -34,12 +46,11 @@ fn nested(row: &Row) -> Row {
 }
 
 /// The text of a file with a header: columns that are known by a number stand at that place.
-fn delimited(spec: &Delimited, foreseen: &Foreseen<'_>) -> Option<String> {
-    let sources: Vec<&Source> = foreseen.entity.columns.iter().map(|column| &column.source).collect();
+fn delimited(spec: &Delimited, sources: &[&Source], rows: &[Row]) -> Option<String> {
     let number = |source: &Source| source.as_str().strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
     let last = sources.iter().filter_map(|source| number(source)).max().unwrap_or_default();
     let mut header: Vec<Option<&Source>> = vec![None; last.max(sources.len())];
-    for source in &sources {
+    for source in sources {
         if let Some(place) = number(source) {
             *header.get_mut(place.checked_sub(1)?)? = Some(source);
         }
@@ -54,7 +65,7 @@ fn delimited(spec: &Delimited, foreseen: &Foreseen<'_>) -> Option<String> {
         _ => String::new(),
     };
     writer.write_record(header.iter().map(name)).ok()?;
-    for row in foreseen.rows {
+    for row in rows {
         let value = |cell: &Option<&Source>| {
             let value = cell.and_then(|source| row.get(source.as_str()));
             value.and_then(Legacy::to_text).map_or_else(|| spec.null.clone(), std::borrow::Cow::into_owned)

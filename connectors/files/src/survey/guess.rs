@@ -13,6 +13,8 @@ use super::object;
 pub(super) struct Guessed {
     pub(super) format: Value,
     pub(super) columns: Vec<Source>,
+    /// What stands above each column, where there is a header.
+    pub(super) names: Vec<String>,
     pub(super) groups: Vec<GroupSpec>,
     /// The key, where the form tells it.
     pub(super) key: Option<Source>,
@@ -127,7 +129,8 @@ fn delimited(text: &str, delimiter: char, encoding: &str, mut unsure: Vec<String
         key = Some(name);
     }
     let format = json!({ "delimited": format });
-    Guessed { format, columns, groups: Vec::new(), key, as_text: true, unsure }
+    let names = if has_header { names } else { Vec::new() };
+    Guessed { format, columns, names, groups: Vec::new(), key, as_text: true, unsure }
 }
 
 /// A header has names: each another one, and none of them a value of its own column.
@@ -183,7 +186,7 @@ fn fixed(lines: &[&str], encoding: &str) -> Guessed {
     ];
     let format = json!({ "fixed": { "encoding": encoding, "columns": described } });
     let columns = columns.into_iter().map(|(name, ..)| name).collect();
-    Guessed { format, columns, groups: Vec::new(), key: None, as_text: true, unsure }
+    Guessed { format, columns, names: Vec::new(), groups: Vec::new(), key: None, as_text: true, unsure }
 }
 
 /// A file of JSON Lines: its members, and lists of objects as groups.
@@ -198,7 +201,7 @@ pub(super) fn json_lines(head: &[u8]) -> Result<Guessed, String> {
         members(row, "", &mut columns, &mut groups);
     }
     let format = json!({ "json_lines": {} });
-    Ok(Guessed { format, columns, groups, key: None, as_text: false, unsure: Vec::new() })
+    Ok(Guessed { format, columns, names: Vec::new(), groups, key: None, as_text: false, unsure: Vec::new() })
 }
 
 fn members(row: &Row, before: &str, columns: &mut Vec<Source>, groups: &mut Vec<GroupSpec>) {
@@ -247,6 +250,7 @@ pub(super) fn sheet(path: &Path) -> Result<Guessed, String> {
     Ok(Guessed {
         format: json!({ "sheet": { "name": name, "header_row": header } }),
         columns: columns.map(|name| Source::new(&name)).collect(),
+        names: Vec::new(),
         groups: Vec::new(),
         key: None,
         as_text: false,

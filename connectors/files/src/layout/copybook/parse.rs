@@ -117,7 +117,7 @@ fn sentences(text: &str) -> Vec<(usize, Vec<String>)> {
 
 /// What of a line is code: columns 8 to 72 of the old form, without the number of the line; all of a free one.
 fn code_of(line: &str) -> &str {
-    let is_numbered = line.len() >= 7 && line.is_char_boundary(7) && {
+    let is_numbered = line.len() >= 7 && line.is_char_boundary(6) && line.is_char_boundary(7) && {
         let (number, rest) = line.split_at(6);
         number.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ') && rest.starts_with([' ', '*', '/', '-', 'D', 'd'])
     };
@@ -195,16 +195,20 @@ fn item(line: usize, words: &[String]) -> Result<Option<Item>, Wrong> {
 
 /// `OCCURS 3 TIMES`, `OCCURS 1 TO 5 TIMES DEPENDING ON COUNT INDEXED BY I`.
 fn occurs<'a>(words: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> Result<(usize, Option<String>), String> {
-    let number = |word: Option<&str>| {
-        let word = word.unwrap_or_default();
-        word.parse::<usize>().ok().filter(|times| (1..=10_000).contains(times)).ok_or("`OCCURS` is followed by a number")
+    let number = |word: Option<&str>, least: usize| {
+        let times = word.unwrap_or_default().parse::<usize>().ok();
+        times.filter(|times| (least..=10_000).contains(times)).ok_or("`OCCURS` is followed by a number from 1 to 10000")
     };
     let is = |own: &'static str| move |word: &&str| word.eq_ignore_ascii_case(own);
-    let mut times = number(words.next())?;
+    let least = words.next();
+    // Of a range the lower end may be none at all.
+    let times = if words.next_if(is("TO")).is_some() {
+        number(least, 0)?;
+        number(words.next(), 1)?
+    } else {
+        number(least, 1)?
+    };
     let mut count = None;
-    if words.next_if(is("TO")).is_some() {
-        times = number(words.next())?;
-    }
     words.next_if(is("TIMES"));
     if words.next_if(is("DEPENDING")).is_some() {
         words.next_if(is("ON"));

@@ -14,8 +14,14 @@ pub struct Placed {
     pub name: String,
     pub columns: Vec<Column>,
     pub repeats: Vec<Repeat>,
+    /// How many bytes a record has, with all items of what repeats.
     pub width: usize,
+    /// Whether each of the bytes belongs to one column: nothing is unnamed, and nothing redefined.
+    pub is_plain: bool,
 }
+
+/// So many bytes a record has at most.
+const RECORD_MAX: usize = 1_000_000;
 
 /// Places the items of a record.
 pub fn place(record: &Item) -> Result<Placed, Wrong> {
@@ -28,8 +34,12 @@ pub fn place(record: &Item) -> Result<Placed, Wrong> {
         let missing = || Wrong { line, message: format!("`DEPENDING ON {name}` names no item of the record") };
         placing.repeats[at].count = Some(count.ok_or_else(missing)?.clone());
     }
+    if width > RECORD_MAX {
+        let message = format!("the record has {width} bytes, and a record has {RECORD_MAX} at most");
+        return Err(Wrong { line: record.line, message });
+    }
     let name = record.name.clone().unwrap_or_else(|| "RECORD".to_owned());
-    Ok(Placed { name, columns: placing.columns, repeats: placing.repeats, width })
+    Ok(Placed { name, columns: placing.columns, repeats: placing.repeats, width, is_plain: is_plain(record) })
 }
 
 struct Placing {
@@ -103,6 +113,11 @@ impl Placing {
     }
 }
 
+fn is_plain(item: &Item) -> bool {
+    let is_told = !item.items.is_empty() || item.name.is_some();
+    is_told && item.redefines.is_none() && item.items.iter().all(is_plain)
+}
+
 fn count_names(item: &Item, counts: &mut HashMap<String, usize>) {
     if let Some(name) = &item.name {
         *counts.entry(name.clone()).or_default() += 1;
@@ -127,6 +142,9 @@ fn stored(picture: &str, usage: Usage, sign: Sign) -> Result<(Type, usize), Stri
         return Err(format!("the picture `{picture}` can't be used: describe the record with `fixed`"));
     }
     let digits = symbols.iter().filter(|symbol| **symbol == '9').count();
+    if digits == 0 {
+        return Err(format!("the picture `{picture}` has no digit, and no other character"));
+    }
     let scale = symbols.iter().skip_while(|symbol| **symbol != 'V').filter(|symbol| **symbol == '9').count();
     let signed = symbols.first() == Some(&'S');
     let number = Number { scale: u8::try_from(scale).unwrap_or(u8::MAX), signed };
@@ -157,15 +175,19 @@ fn expanded(picture: &str) -> Result<Vec<char>, String> {
     let mut symbols: Vec<char> = Vec::new();
     let mut rest = picture.chars();
     while let Some(symbol) = rest.next() {
+        if symbols.len() >= SYMBOLS_MAX {
+            return Err(wrong());
+        }
         if symbol != '(' {
             symbols.push(symbol);
             continue;
         }
         let (count, after) = rest.as_str().split_once(')').ok_or_else(wrong)?;
         rest = after.chars();
-        let count: usize = count.parse().ok().filter(|count| (1..=SYMBOLS_MAX).contains(count)).ok_or_else(wrong)?;
+        let room = 1..=SYMBOLS_MAX - symbols.len();
+        let count: usize = count.parse().ok().filter(|count| room.contains(count)).ok_or_else(wrong)?;
         let last = *symbols.last().ok_or_else(wrong)?;
         symbols.extend(std::iter::repeat_n(last, count - 1));
     }
-    if symbols.is_empty() || symbols.len() > SYMBOLS_MAX { Err(wrong()) } else { Ok(symbols) }
+    if symbols.is_empty() { Err(wrong()) } else { Ok(symbols) }
 }

@@ -23,7 +23,7 @@ const BOOK: &str = "
 001300         10  BORN-YEAR       PIC 9(4).
 001400         10  FILLER          PIC X(4).
 001500     05  PHONE-COUNT         PIC 9.
-001600     05  PHONE OCCURS 1 TO 3 TIMES DEPENDING ON PHONE-COUNT.
+001600     05  PHONE OCCURS 0 TO 3 TIMES DEPENDING ON PHONE-COUNT.
 001700         10  AREA-CODE       PIC X(3).
 001800         10  LINE-NO         PIC X(7).
 ";
@@ -112,5 +112,10 @@ fn says_what_it_can_not_use_and_where() {
     assert!(told("01 R. 05 A OCCURS 2. 10 B OCCURS 2 PIC X.").contains("repeats within what repeats"));
     assert!(told("01 R. 05 A PIC N(3).").contains("can't be used"));
     assert!(told("01 R. 05 A PIC X. 01 S. 05 B PIC X.").contains("say which record of the copybook it is; there is R, S"));
+    assert!(told("05 A PIC X OCCURS 0 TIMES.").contains("`OCCURS` is followed by a number from 1"));
+    assert!(told("05   \u{5af}IC X(3).").contains("is not known here"), "a letter across the place where the code begins");
+    assert!(told("01 R. 05 A PIC V.").contains("the picture `V` has no digit"));
+    assert!(told(&format!("01 R. 05 A PIC X{}.", "(100000)".repeat(3))).contains("can't be read"));
+    assert!(told("01 R. 05 A OCCURS 10000. 10 B PIC X(101).").contains("1010000 bytes, and a record has 1000000 at most"));
     assert!(told("05 A PIC X OCCURS 3 DEPENDING ON B.").contains("`DEPENDING ON B` names no item"));
 }
