@@ -5,3 +5,4 @@ mod links;
 mod pools;
 mod scripted;
 mod stand_in;
+mod versions;

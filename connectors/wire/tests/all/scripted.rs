@@ -12,9 +12,9 @@ use rabita_sdk::{
     Applied, BinaryStream, Call, Capabilities, Change, Connector, Duplicates, Failure, Legacy, OpenBinary, Page, Promise, Read,
     RegistrySpec, Row, Search,
 };
-use rabita_wire::{Link, LinkOptions, SPOKEN, Served, dial};
+use rabita_wire::{Link, LinkError, LinkOptions, SPOKEN, Served, Versions, dial};
 use serde_json::json;
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::duplex;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -115,16 +115,27 @@ impl Connector for Scripted {
 
 /// A link to a connector. The host's side ends when the task is aborted.
 pub async fn link(host: &str, connector: Arc<Scripted>) -> (Arc<Link>, JoinHandle<()>) {
-    let served = Arc::new(Served::new(host, "test").with(spec(), "wire", connector));
-    let (bus, side) = duplex(1024 * 1024);
-    let serving = tokio::spawn(dial::serve_on(side, served));
-    (open(host, bus).await, serving)
+    let (link, serving) = meeting(host, connector, SPOKEN, SPOKEN).await;
+    (link.unwrap_or_else(|error| panic!("no link: {error}")), serving)
 }
 
-async fn open(host: &str, stream: DuplexStream) -> Arc<Link> {
+/// The same, where each side speaks these versions.
+pub async fn meeting(
+    host: &str,
+    connector: Arc<Scripted>,
+    bus: Versions,
+    own: Versions,
+) -> (Result<Arc<Link>, LinkError>, JoinHandle<()>) {
+    let mut served = Served::new(host, "test");
+    served.versions = own;
+    let served = Arc::new(served.with(spec(), "wire", connector));
+    let (stream, side) = duplex(1024 * 1024);
+    let serving = tokio::spawn(dial::serve_on(side, served));
     let patience = Duration::from_secs(10);
-    let options = LinkOptions { host: host.to_owned(), versions: SPOKEN, answer_max: 1024 * 1024, patience };
-    let (link, driver) = Link::open(stream, options).await.unwrap_or_else(|error| panic!("no link: {error}"));
-    tokio::spawn(driver);
-    link
+    let options = LinkOptions { host: host.to_owned(), versions: bus, answer_max: 1024 * 1024, patience };
+    let opened = Link::open(stream, options).await.map(|(link, driver)| {
+        tokio::spawn(driver);
+        link
+    });
+    (opened, serving)
 }
