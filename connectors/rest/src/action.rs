@@ -6,10 +6,11 @@ use rabita_http::Outgoing;
 use rabita_model::Rule;
 
 use rabita_sdk::finding::token;
+use rabita_sdk::reply::{Dotted, record};
 use rabita_sdk::{Act, ActSpec, Acted, Applied, Call, Failure, Finding, Legacy, Row, Source};
 use serde_json::Value;
 
-use crate::answer::{Dotted, json, record};
+use crate::answer::json;
 use crate::change::{Carried, nested};
 use crate::connector::Rest;
 use crate::from::{self, ActionFrom};

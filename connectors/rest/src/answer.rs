@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use rabita_http::Incoming;
-use rabita_sdk::{Failure, Legacy, Row};
+use rabita_sdk::reply::{Dotted, code};
+use rabita_sdk::{Failure, Legacy};
 
-use crate::from::AbsentRecords;
 use crate::settings::{Errors, Meaning};
 
 /// What statuses mean at this registry.
@@ -69,43 +69,7 @@ impl Statuses {
 
     fn reason(&self, answer: &Incoming) -> Option<String> {
         let mut body = json(answer).ok()?;
-        let code = self.refused_code.as_ref()?.find(&mut body)?.to_text()?.into_owned();
-        let is_code = |code: &str| {
-            (1..=REASON_MAX).contains(&code.len())
-                && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-        };
-        is_code(&code).then_some(code)
-    }
-}
-
-/// A code longer than this is a text, and a text may hold anything.
-const REASON_MAX: usize = 64;
-
-/// The members on the way from an answer's root to what is meant; none means the root.
-#[derive(Debug, Clone, Default)]
-pub struct Dotted(Vec<String>);
-
-impl Dotted {
-    /// Takes a path of members joined by `.`.
-    pub fn new(path: &str) -> Self {
-        Self(path.split('.').filter(|member| !member.is_empty()).map(str::to_owned).collect())
-    }
-
-    /// What is there, or nothing.
-    pub fn find<'a>(&self, root: &'a mut Legacy) -> Option<&'a mut Legacy> {
-        self.0.iter().try_fold(root, |value, member| match value {
-            Legacy::Group(row) => row.get_mut(member),
-            _ => None,
-        })
-    }
-
-    /// A row put where this leads to, in groups made for it.
-    pub fn wrap(&self, row: Row) -> Row {
-        self.0.iter().rev().fold(row, |inner, member| {
-            let mut outer = Row::with_capacity(1);
-            outer.push(member.as_str(), Legacy::Group(inner));
-            outer
-        })
+        code(self.refused_code.as_ref()?.find(&mut body)?)
     }
 }
 
@@ -123,39 +87,6 @@ pub fn json(answer: &Incoming) -> Result<Legacy, Failure> {
     // The parser's own words may quote the answer.
     serde_json::from_str(&text)
         .map_err(|error| Failure::malformed(format!("the answer is no JSON at line {}, column {}", error.line(), error.column())))
-}
-
-/// The one record in an answer; `None` when null stands in its place.
-///
-/// # Errors
-/// `Malformed` when there is something else.
-pub fn record(mut whole: Legacy, at: &Dotted) -> Result<Option<Row>, Failure> {
-    match at.find(&mut whole).map(std::mem::take) {
-        Some(Legacy::Group(row)) => Ok(Some(row)),
-        Some(Legacy::Null) => Ok(None),
-        Some(other) => Err(Failure::malformed(format!("in place of the record there is {}", other.kind()))),
-        None => Err(Failure::malformed("the answer holds nothing in the place of the record")),
-    }
-}
-
-/// The list of records in an answer, taken out of it.
-///
-/// # Errors
-/// `Malformed` when there is something else.
-pub fn records(whole: &mut Legacy, at: &Dotted, absent: AbsentRecords) -> Result<Vec<Row>, Failure> {
-    let items = match (at.find(whole).map(std::mem::take), absent) {
-        (Some(Legacy::List(items)), _) => items,
-        (None | Some(Legacy::Null), AbsentRecords::Empty) => Vec::new(),
-        (None, AbsentRecords::Malformed) => return Err(Failure::malformed("the answer holds no list of records")),
-        (Some(other), _) => {
-            return Err(Failure::malformed(format!("in place of the list of records there is {}", other.kind())));
-        }
-    };
-    let row = |item| match item {
-        Legacy::Group(row) => Ok(row),
-        other => Err(Failure::malformed(format!("in place of a record there is {}", other.kind()))),
-    };
-    items.into_iter().map(row).collect()
 }
 
 fn is_json(media_type: &str) -> bool {
@@ -200,12 +131,5 @@ mod tests {
         for none in [r#"{"error":{"code":"Ali Aliyev was born in 1978"}}"#, r#"{"error":{"code":""}}"#, "{}", "<html>", "[]"] {
             assert_eq!(reason(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn wraps_a_row_in_the_groups_of_its_path() {
-        let row: Row = serde_json::from_str(r#"{"a":1}"#).expect("a row");
-        let wrapped = Dotted::new("data.attributes").wrap(row);
-        assert_eq!(serde_json::to_string(&wrapped).expect("JSON"), r#"{"data":{"attributes":{"a":1}}}"#);
     }
 }

@@ -9,12 +9,13 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rabita_http::{Client, Incoming, Outgoing};
 use rabita_model::Operation;
+use rabita_sdk::reply::{record, records};
 use rabita_sdk::{
     Act, Acted, Applied, BinaryStream, Call, Capabilities, Change, ChangePage, Changes, Connector, Duplicates, Failure, Legacy,
     OpenBinary, Page, Read, Row, Search, Source, Wanted,
 };
 
-use crate::answer::{Statuses, json, record, records};
+use crate::answer::{Statuses, json};
 use crate::path::Query;
 use crate::plan::{Plan, ReadManyPlan};
 use crate::settings::Meaning;

@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use rabita_http::Outgoing;
 use rabita_sdk::finding::token;
+use rabita_sdk::reply::{Dotted, records};
 use rabita_sdk::{Call, ChangePage, Changes, Detected, Failure, FeedSpec, Finding, Legacy, Row, Source};
 
-use crate::answer::{Dotted, json, records};
+use crate::answer::json;
 use crate::connector::Rest;
 use crate::from::FeedFrom;
 use crate::path::Query;

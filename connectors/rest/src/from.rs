@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use rabita_sdk::reply::AbsentRecords;
 use rabita_sdk::{Ignore, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,17 +104,6 @@ pub struct EachParam {
     pub prefix: Option<String>,
     pub from: Option<String>,
     pub to: Option<String>,
-}
-
-/// What it means that an answer has no list of records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AbsentRecords {
-    /// It is no answer.
-    #[default]
-    Malformed,
-    /// There are no records: HAL leaves out what is empty.
-    Empty,
 }
 
 /// How the registry divides the records of a search.

@@ -5,10 +5,10 @@
 
 use http::HeaderMap;
 use http::header::LINK;
+use rabita_sdk::reply::Dotted;
 use rabita_sdk::{Failure, Legacy};
 use url::{Url, form_urlencoded};
 
-use crate::answer::Dotted;
 use crate::from::Paging;
 use crate::path::Query;
 

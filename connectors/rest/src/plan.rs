@@ -6,12 +6,12 @@ use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rabita_model::Comparison;
 use rabita_sdk::finding::token;
+use rabita_sdk::reply::{AbsentRecords, Dotted};
 use rabita_sdk::{ActSpec, ChangeKind, EntitySpec, Finding, Ignore, Source, Wanted};
 
 use crate::action::ActionPlan;
-use crate::answer::Dotted;
 use crate::feed::FeedPlan;
-use crate::from::{self, AbsentRecords, ChangeAt, Constant, FieldsParam, FilterParams, From, ReadManyAt, SearchAt};
+use crate::from::{self, ChangeAt, Constant, FieldsParam, FilterParams, From, ReadManyAt, SearchAt};
 use crate::paging::Pages;
 use crate::path::{BadPath, Path, Query};
 

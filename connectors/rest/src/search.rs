@@ -2,9 +2,10 @@
 
 use http::Method;
 use rabita_http::Outgoing;
+use rabita_sdk::reply::records;
 use rabita_sdk::{Call, Failure, Page, Search};
 
-use crate::answer::{json, records};
+use crate::answer::json;
 use crate::connector::Rest;
 use crate::paging::Answer;
 use crate::path::Query;

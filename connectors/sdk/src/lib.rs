@@ -22,8 +22,11 @@ pub mod condition;
 pub mod expression;
 pub mod manifest;
 pub mod mapping;
+pub mod paging;
 pub mod plan;
 pub mod promise;
+pub mod reply;
+pub mod request;
 pub mod survey;
 pub mod template;
 

@@ -1,6 +1,5 @@
 //! The connector: the bus's messages as calls of the service.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::pin::Pin;
 
@@ -11,19 +10,18 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::Method;
 use rabita_http::Outgoing;
-use rabita_model::{Comparison, Operation};
+use rabita_model::Operation;
+use rabita_sdk::paging::Place;
+use rabita_sdk::reply::{Meaning, Status};
+use rabita_sdk::request::{OfAct, OfChange, OfSearch, Word};
 use rabita_sdk::{
-    Act, Acted, Applied, BinaryStream, Call, Capabilities, Change, ChangeKind, Connector, Duplicates, EntitySpec, Failure,
-    Legacy, OpenBinary, Page, Read, Row, Search, Source, TableSpec, Wanted,
+    Act, Acted, Applied, BinaryStream, Call, Capabilities, Change, Connector, Duplicates, EntitySpec, Failure, Legacy,
+    OpenBinary, Page, Read, Row, Search, TableSpec, Wanted,
 };
 
 use crate::answer::{follow, select, text_at};
-use crate::origin::Status;
-use crate::paging::Place;
 use crate::plan::{Ask, ChangePlan, Plan, ReadPlan, SearchPlan};
-use crate::service::{Reply, Service, failure_of, no_answer};
-use crate::settings::Meaning;
-use crate::template::{Given, Values, Word};
+use crate::service::{Reply, Service, no_answer};
 
 /// A registry behind SOAP.
 pub(crate) struct SoapConnector {
@@ -99,7 +97,7 @@ impl Connector for SoapConnector {
         }
         let outgoing = self.service.request(&own.ask, &OfChange { spec, change: &change }, true, call)?;
         let reply = self.service.send(outgoing, &own.ask.names, call).await?;
-        Ok(applied(ended(own, &reply)?))
+        Ok(ended(own, &reply)?.applied())
     }
 
     async fn act(&self, act: Act, call: &Call) -> Result<Acted, Failure> {
@@ -110,7 +108,7 @@ impl Connector for SoapConnector {
         }
         let outgoing = self.service.request(&own.change.ask, &OfAct { spec, act: &act }, true, call)?;
         let reply = self.service.send(outgoing, &own.change.ask.names, call).await?;
-        let applied = applied(ended(&own.change, &reply)?);
+        let applied = ended(&own.change, &reply)?.applied();
         let wanted = spec.actions.get(act.action).and_then(|action| action.reply.as_ref());
         let reply = match (reply, wanted) {
             // The service says that it was done; an answer without the reply takes nothing of that back.
@@ -251,15 +249,6 @@ fn found(reply: Reply, element: &str, status: Option<&Status>) -> Result<Option<
     }
 }
 
-const fn applied(meaning: Meaning) -> Applied {
-    match meaning {
-        Meaning::Before => Applied::Before,
-        Meaning::Absent => Applied::Absent,
-        Meaning::Conflict => Applied::Conflict,
-        Meaning::Done | Meaning::Refused | Meaning::Unavailable => Applied::Done,
-    }
-}
-
 /// How a change ended.
 fn ended(plan: &ChangePlan, reply: &Reply) -> Result<Meaning, Failure> {
     match (reply, &plan.element) {
@@ -272,12 +261,7 @@ fn ended(plan: &ChangePlan, reply: &Reply) -> Result<Meaning, Failure> {
 }
 
 fn meaning_of(status: Option<&Status>, answer: &Legacy) -> Result<Meaning, Failure> {
-    let Some(status) = status else { return Ok(Meaning::Done) };
-    let word = text_at(answer, &status.path).and_then(|text| status.words.get_key_value(text.trim()));
-    match word {
-        Some((word, meaning)) => failure_of(*meaning, Some(word), format!("the status {word}")),
-        None => failure_of(status.otherwise, None, "a status that the manifest does not name".to_owned()),
-    }
+    status.map_or(Ok(Meaning::Done), |status| status.meaning(text_at(answer, &status.path)))
 }
 
 /// An element without anything in it is how many services say that there is no record.
@@ -286,81 +270,5 @@ fn is_something(record: &Legacy) -> bool {
         Legacy::Null => false,
         Legacy::Text(text) => !text.trim().is_empty(),
         _ => true,
-    }
-}
-
-struct OfSearch<'a> {
-    ask: &'a Search,
-    place: &'a Place,
-}
-
-impl Values for OfSearch<'_> {
-    fn value(&self, word: &Word) -> Given<'_> {
-        let condition = |source: &str, comparison| {
-            let mut own = self.ask.conditions.iter();
-            own.find(|own| own.source.as_str() == source && own.comparison == comparison)
-        };
-        let given = match word {
-            Word::Source(source) => condition(source, Comparison::Equals).map(|own| Cow::Borrowed(&own.value)),
-            Word::Filter(source, comparison) => condition(source, *comparison).map(|own| Cow::Borrowed(&own.value)),
-            Word::Limit => i64::try_from(self.place.limit).ok().map(|limit| Cow::Owned(Legacy::Int(limit))),
-            Word::Offset | Word::Page | Word::Cursor if !self.place.at.is_empty() => {
-                Some(Cow::Owned(Legacy::Text(self.place.at.clone())))
-            }
-            _ => None,
-        };
-        given.map_or(Given::Nothing, Given::Value)
-    }
-}
-
-struct OfAct<'a> {
-    spec: &'a EntitySpec,
-    act: &'a Act,
-}
-
-impl Values for OfAct<'_> {
-    fn value(&self, word: &Word) -> Given<'_> {
-        let given = match word {
-            Word::Source(source) => {
-                let place = self.spec.key.iter().position(|own| own.as_str() == source);
-                let of_key = place.and_then(|place| self.act.key.get(place));
-                self.act.values.find(&Source::new(source)).or(of_key).map(Cow::Borrowed)
-            }
-            Word::MessageId => Some(Cow::Owned(Legacy::Text(self.act.id.to_string()))),
-            Word::Version => self.act.expected_version.as_ref().map(Cow::Borrowed),
-            _ => None,
-        };
-        given.map_or(Given::Nothing, Given::Value)
-    }
-}
-
-struct OfChange<'a> {
-    spec: &'a EntitySpec,
-    change: &'a Change,
-}
-
-impl Values for OfChange<'_> {
-    fn value(&self, word: &Word) -> Given<'_> {
-        let given = match word {
-            Word::Source(source) => {
-                let value = self.change.values.find(&Source::new(source)).or_else(|| self.key(source));
-                return match value {
-                    Some(value) => Given::Value(Cow::Borrowed(value)),
-                    None if self.change.kind == ChangeKind::Update => Given::Untouched,
-                    None => Given::Nothing,
-                };
-            }
-            Word::MessageId => Some(Cow::Owned(Legacy::Text(self.change.id.to_string()))),
-            Word::Version => self.change.expected_version.as_ref().map(Cow::Borrowed),
-            _ => None,
-        };
-        given.map_or(Given::Nothing, Given::Value)
-    }
-}
-
-impl OfChange<'_> {
-    fn key(&self, source: &str) -> Option<&Legacy> {
-        let place = self.spec.key.iter().position(|own| own.as_str() == source)?;
-        self.change.key.get(place)
     }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rabita_sdk::reply::Meaning;
 use rabita_sdk::{Legacy, Row};
-
-use crate::settings::Meaning;
 
 /// A fault. Its texts are the legacy system's: they are compared with the manifest's words and never handed on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rabita_http::settings::{parse_with, schema_with};
 use rabita_http::{Client, Settings as HttpSettings};
 use rabita_sdk::finding::token;
+use rabita_sdk::request::Scope as Places;
 use rabita_sdk::survey::{Foreseen, Recognised};
 use rabita_sdk::{
     Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets, Survey, SurveyError, SurveyLimits, SurveySource,
@@ -16,7 +17,7 @@ use crate::connector::SoapConnector;
 use crate::double::{self, Asked};
 use crate::envelope::{self, RESERVED_PREFIXES};
 use crate::origin::{ActionCall, Origin};
-use crate::plan::{Ask, Plan, base_scope, check_action};
+use crate::plan::{Ask, Plan, check_action, scope};
 use crate::security::Guard;
 use crate::service::Service;
 use crate::settings::{Probe, Security, Settings};
@@ -138,7 +139,7 @@ fn compile_all(spec: &RegistrySpec, settings: &Settings, findings: &mut Vec<Find
     if let Some(security) = &settings.security {
         check_security(security, findings);
     }
-    let scope = base_scope(settings);
+    let scope = scope(settings, Places::of([]));
     let header = settings.header.as_ref().map(|header| compile(header, &scope, &format!("{CONNECTOR}/header"), findings));
     let probe = match &settings.probe {
         Probe::Wsdl => None,

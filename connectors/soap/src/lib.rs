@@ -17,7 +17,6 @@ mod connector;
 mod double;
 mod envelope;
 mod fault;
-mod paging;
 mod plan;
 mod security;
 mod service;

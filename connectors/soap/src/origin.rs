@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use rabita_model::Operation;
 use rabita_sdk::Ignore;
+use rabita_sdk::paging::Paging;
+use rabita_sdk::reply::Status;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-
-use crate::settings::Meaning;
 
 /// An entity's calls, one for each operation that is offered.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -97,21 +97,6 @@ pub struct RecordsResponse {
     pub status: Option<Status>,
 }
 
-/// How a search is divided.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Paging {
-    /// Not at all: an answer holds every record found, always in the same order, and is divided by the bus.
-    #[default]
-    None,
-    /// By `{$offset}`, how many records to pass over, and `{$limit}`.
-    Offset,
-    /// By `{$page}`, counted from 1, and `{$limit}`.
-    Page,
-    /// By `{$cursor}`, which the page before gave.
-    Cursor,
-}
-
 /// A call that changes a record.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -163,19 +148,6 @@ pub struct ActionResponse {
     pub status: Option<Status>,
 }
 
-/// A word in the answer that says how the call ended, where the service does not say it by faults.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Status {
-    /// Where it is below the answer's element, as a dotted path.
-    pub path: String,
-    /// What each word means.
-    pub words: BTreeMap<String, Meaning>,
-    /// What every other word, or none, means.
-    #[serde(default = "refused")]
-    pub otherwise: Meaning,
-}
-
 impl Origin {
     /// The call that serves an operation which changes records.
     pub(crate) const fn change(&self, operation: Operation) -> Option<&ChangeCall> {
@@ -187,8 +159,4 @@ impl Origin {
             Operation::Read | Operation::Search | Operation::Act | Operation::Subscribe => None,
         }
     }
-}
-
-const fn refused() -> Meaning {
-    Meaning::Refused
 }

@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::HeaderValue;
 use rabita_model::{Comparison, Operation};
 use rabita_sdk::finding::token;
-use rabita_sdk::{ActSpec, EntitySpec, Finding, Ignore, TableSpec};
+use rabita_sdk::paging::Paging;
+use rabita_sdk::reply::Status;
+use rabita_sdk::request::{Scope as Places, filters, unserved_filters};
+use rabita_sdk::{ActSpec, EntitySpec, Finding, Ignore, Source, TableSpec};
 use serde_json::Value;
 
 use crate::envelope;
-use crate::origin::{ActionCall, ChangeCall, Origin, Paging, ReadCall, SearchCall, Status};
+use crate::origin::{ActionCall, ChangeCall, Origin, ReadCall, SearchCall};
 use crate::settings::Settings;
-use crate::template::{Scope, Template, Word, compile};
+use crate::template::{Scope, Template, compile};
 use crate::xml::Names;
 
 /// What can be asked for one entity, or one table of codes.
@@ -102,10 +105,9 @@ impl Plan {
     }
 }
 
-/// The scope of names that a template in a manifest can use whatever it is for.
-pub(crate) fn base_scope(settings: &Settings) -> Scope<'_> {
-    let prefixes = settings.namespaces.keys().map(String::as_str).collect();
-    Scope { prefixes, specials: vec![Word::Exchange], ..Scope::default() }
+/// What a template in a manifest can use that has these places.
+pub(crate) fn scope<'a>(settings: &'a Settings, places: Places<'a>) -> Scope<'a> {
+    Scope { prefixes: settings.namespaces.keys().map(String::as_str).collect(), places }
 }
 
 /// Findings of an action that can't stand in a header.
@@ -145,12 +147,8 @@ fn act(
     let wanted = spec.reply.iter().flat_map(|reply| &reply.sources);
     let paths = wanted.map(|source| source.as_str().to_owned()).collect();
     let mut compiler = Compiler { settings, pointer: &spec.pointer, origin, paths, findings };
-    let sources = entity.key.iter().chain(spec.values.iter().map(|(source, _)| source)).map(rabita_sdk::Source::as_str);
-    let mut scope = Scope { sources: sources.collect(), ..base_scope(settings) };
-    scope.specials.push(Word::MessageId);
-    if entity.version.is_some() {
-        scope.specials.push(Word::Version);
-    }
+    let sources = entity.key.iter().chain(spec.values.iter().map(|(source, _)| source));
+    let scope = scope(settings, Places::of(sources).changing(entity));
     let response = call.response.as_ref();
     let element = response.map(|response| response.element.clone());
     let status = response.and_then(|response| response.status.clone());
@@ -196,16 +194,11 @@ impl Compiler<'_> {
 
     fn entity(&mut self, spec: &EntitySpec) -> Plan {
         let origin = self.origin;
-        let key: Vec<&str> = spec.key.iter().map(rabita_sdk::Source::as_str).collect();
-        let read = origin.read.as_ref().map(|call| self.read(call, "read", &key));
+        let key = &spec.key;
+        let read = origin.read.as_ref().map(|call| self.read(call, "read", key));
         let search = origin.search.as_ref().map(|call| {
-            let filters: Vec<(&str, Comparison)> = spec
-                .filters
-                .iter()
-                .flat_map(|filter| filter.comparisons.iter().map(|comparison| (filter.source.as_str(), *comparison)))
-                .collect();
-            let plan = self.search(call, &filters);
-            self.filters(spec, &plan);
+            let plan = self.search(call, &filters(spec));
+            self.findings.extend(unserved_filters(spec, |word| plan.ask.template.has(word), &plan.ignores));
             plan
         });
         let mut changes = BTreeMap::new();
@@ -218,12 +211,12 @@ impl Compiler<'_> {
         for (source, call) in &origin.binary {
             if !spec.binary.iter().any(|known| known.as_str() == source) {
                 let pointer = format!("{}/binary/{}", self.pointer, token(source));
-                let known = spec.binary.iter().map(rabita_sdk::Source::as_str);
+                let known = spec.binary.iter().map(Source::as_str);
                 let mut finding = Finding::unknown(pointer, "binary source", source, known);
                 finding.at_name = true;
                 self.findings.push(finding);
             }
-            binary.insert(source.clone(), self.read(call, &format!("binary/{}", token(source)), &key));
+            binary.insert(source.clone(), self.read(call, &format!("binary/{}", token(source)), key));
         }
         for source in &spec.binary {
             if origin.read.is_none() && !origin.binary.contains_key(source.as_str()) {
@@ -234,8 +227,8 @@ impl Compiler<'_> {
         Plan { read, search, changes, binary, repeated: origin.repeated.clone(), actions: Vec::new() }
     }
 
-    fn read(&mut self, call: &ReadCall, at: &str, key: &[&str]) -> ReadPlan {
-        let scope = Scope { sources: key.iter().copied().collect(), ..base_scope(self.settings) };
+    fn read(&mut self, call: &ReadCall, at: &str, key: &[Source]) -> ReadPlan {
+        let scope = scope(self.settings, Places::of(key));
         let record = call.response.record.clone().unwrap_or_default();
         let paths = [&call.response.element, &record];
         let ask = self.ask(&call.action, &call.request, at, &scope, paths, call.response.status.as_ref());
@@ -243,28 +236,13 @@ impl Compiler<'_> {
     }
 
     fn search(&mut self, call: &SearchCall, filters: &[(&str, Comparison)]) -> SearchPlan {
-        let paged = match call.paging {
-            Paging::None => vec![],
-            Paging::Offset => vec![Word::Limit, Word::Offset],
-            Paging::Page => vec![Word::Limit, Word::Page],
-            Paging::Cursor => vec![Word::Limit, Word::Cursor],
-        };
-        let mut scope = Scope { filters: filters.to_vec(), ..base_scope(self.settings) };
-        scope.specials.extend(paged.iter().cloned());
-        if call.paging == Paging::None {
-            scope.specials.push(Word::Limit);
-        }
+        let scope = scope(self.settings, Places::of_search(filters, call.paging));
         let response = &call.response;
         let paths: Vec<&String> =
             [&response.element, &response.records].into_iter().chain(&response.next).chain(&response.total).collect();
         let ask = self.ask(&call.action, &call.request, "search", &scope, paths, response.status.as_ref());
-        for word in paged {
-            let is_optional = word == Word::Limit && call.paging == Paging::Cursor;
-            if !is_optional && !ask.template.has(&word) {
-                let message = format!("paging needs `{}` in the request", word.written());
-                self.findings.push(Finding::new(format!("{}/search/request", self.pointer), message));
-            }
-        }
+        let pointer = format!("{}/search/request", self.pointer);
+        self.findings.extend(call.paging.lacks(|word| ask.template.has(word), &pointer));
         if call.paging == Paging::Cursor && response.next.is_none() {
             let pointer = format!("{}/search/response", self.pointer);
             self.findings.push(Finding::new(pointer, "paging by a cursor needs `next`: where the next one is"));
@@ -281,36 +259,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn filters(&mut self, spec: &EntitySpec, plan: &SearchPlan) {
-        for filter in &spec.filters {
-            for comparison in &filter.comparisons {
-                let word = Word::of_filter(filter.source.as_str(), *comparison);
-                if !plan.ask.template.has(&word) {
-                    let message = format!("the search's request has no `{}` for this filter", word.written());
-                    self.findings.push(Finding::new(&filter.pointer, message));
-                }
-            }
-            for ignored in filter.ignore.iter().filter(|ignored| !plan.ignores.contains(ignored)) {
-                let word = serde_json::to_value(ignored).unwrap_or_default();
-                let message = format!(
-                    "only the service itself can overlook this: if it does, say `ignores: [{}]` in `search`",
-                    word.as_str().unwrap_or_default()
-                );
-                self.findings.push(Finding::new(&filter.pointer, message));
-            }
-        }
-    }
-
     fn change(&mut self, call: &ChangeCall, operation: Operation, spec: &EntitySpec) -> ChangePlan {
         let written = spec.written.iter().filter(|(by, _, _)| *by == operation);
-        let sources = spec.key.iter().chain(written.clone().map(|(_, source, _)| source)).map(rabita_sdk::Source::as_str);
+        let sources = spec.key.iter().chain(written.clone().map(|(_, source, _)| source));
         let groups = spec.wanted.groups.iter();
-        let groups = groups.map(|group| (group.name.as_str(), group.sources.iter().map(rabita_sdk::Source::as_str).collect()));
-        let mut scope = Scope { sources: sources.collect(), groups: groups.collect(), ..base_scope(self.settings) };
-        scope.specials.push(Word::MessageId);
-        if spec.version.is_some() {
-            scope.specials.push(Word::Version);
-        }
+        let groups = groups.map(|group| (group.name.as_str(), group.sources.iter().map(Source::as_str).collect())).collect();
+        let scope = scope(self.settings, Places { groups, ..Places::of(sources).changing(spec) });
         let element = call.response.as_ref().map(|response| response.element.clone());
         let status = call.response.as_ref().and_then(|response| response.status.clone());
         let ask = self.ask(&call.action, &call.request, operation.as_str(), &scope, &element, status.as_ref());

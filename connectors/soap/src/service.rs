@@ -7,13 +7,15 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rabita_http::{Client, Incoming, Outgoing};
+use rabita_sdk::reply::Meaning;
+use rabita_sdk::request::{Values, WithCall};
 use rabita_sdk::{Call, Failure, Legacy};
 
 use crate::envelope::{self, Content, NoEnvelope};
 use crate::plan::Ask;
 use crate::security::{Guard, Moment};
-use crate::settings::{Meaning, SoapVersion};
-use crate::template::{Given, Template, Values, Word};
+use crate::settings::SoapVersion;
+use crate::template::Template;
 use crate::xml::{Names, Xml, decode};
 
 /// A service behind SOAP.
@@ -121,18 +123,6 @@ impl Service {
     }
 }
 
-/// What a meaning becomes: the failures of it are the same wherever it was said.
-///
-/// # Errors
-/// For a refusal and for unavailability.
-pub(crate) fn failure_of(meaning: Meaning, word: Option<&str>, detail: String) -> Result<Meaning, Failure> {
-    match meaning {
-        Meaning::Refused => Err(Failure::Refused { detail, reason: word.map(str::to_owned) }),
-        Meaning::Unavailable => Err(Failure::unavailable(detail)),
-        Meaning::Done | Meaning::Before | Meaning::Absent | Meaning::Conflict => Ok(meaning),
-    }
-}
-
 /// Something else came than what was agreed. After a change it stays open whether it was applied.
 pub(crate) fn no_answer(changes: bool, detail: String) -> Failure {
     if changes { Failure::Unknown { detail } } else { Failure::Malformed { detail } }
@@ -141,7 +131,7 @@ pub(crate) fn no_answer(changes: bool, detail: String) -> Failure {
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
 fn said(meaning: Meaning, word: Option<&str>, detail: String, incoming: &Incoming) -> Result<Reply, Failure> {
-    match failure_of(meaning, word, detail) {
+    match meaning.or_failure(word, detail) {
         Err(Failure::Unavailable { detail, .. }) => Err(Failure::Unavailable { detail, retry_after: incoming.retry_after() }),
         outcome => outcome.map(Reply::Said),
     }
@@ -172,19 +162,4 @@ fn charset(incoming: &Incoming) -> Option<&str> {
     let mut named = whole.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
     let (_, value) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
     Some(value.trim().trim_matches('"')).filter(|value| !value.is_empty())
-}
-
-/// Values beside which the exchange's id is known.
-struct WithCall<'a> {
-    values: &'a dyn Values,
-    call: &'a Call,
-}
-
-impl Values for WithCall<'_> {
-    fn value(&self, word: &Word) -> Given<'_> {
-        match word {
-            Word::Exchange => Given::Value(Cow::Owned(Legacy::Text(self.call.exchange.to_string()))),
-            word => self.values.value(word),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rabita_sdk::reply::Meaning;
 use rabita_sdk::{SecretRef, TextOrSecret};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,24 +66,6 @@ pub struct UsernameToken {
     /// Sends a digest of the password with a nonce and the time instead of the password itself.
     #[serde(default)]
     pub digest: bool,
-}
-
-/// What a fault, or a status in an answer, means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Meaning {
-    /// It was done: no failure at all.
-    Done,
-    /// This change had been done before.
-    Before,
-    /// There is no such record.
-    Absent,
-    /// The record is there already, or has changed meanwhile.
-    Conflict,
-    /// The registry says no. The word is shown to the caller as the reason.
-    Refused,
-    /// The registry can't work now and has done nothing.
-    Unavailable,
 }
 
 /// How it is found out whether the service answers.

@@ -2,13 +2,10 @@
 
 mod compile;
 mod fill;
-mod text;
 
 pub(crate) use compile::{Scope, compile};
-pub(crate) use fill::{Given, Values};
 
-use rabita_model::Comparison;
-use text::Text;
+use rabita_sdk::request::{Text, Word};
 
 /// A compiled request.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,24 +23,6 @@ struct Element {
     children: Vec<Element>,
 }
 
-/// What a placeholder stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Word {
-    /// A source of the record, the key, or (in a search) a filter for the same value.
-    Source(String),
-    /// A filter of a search.
-    Filter(String, Comparison),
-    /// The item of the list around it.
-    Item,
-    MessageId,
-    Version,
-    Limit,
-    Offset,
-    Page,
-    Cursor,
-    Exchange,
-}
-
 impl Template {
     /// Whether it has no elements.
     pub(crate) const fn is_empty(&self) -> bool {
@@ -58,25 +37,6 @@ impl Template {
     /// Whether a source has a place in it, be it as a value or as the list of its items.
     pub(crate) fn mentions(&self, source: &str) -> bool {
         self.elements.iter().any(|element| element.mentions(source))
-    }
-}
-
-impl Word {
-    /// The word of a filter.
-    pub(crate) fn of_filter(source: &str, comparison: Comparison) -> Self {
-        match comparison {
-            Comparison::Equals => Self::Source(source.to_owned()),
-            other => Self::Filter(source.to_owned(), other),
-        }
-    }
-
-    /// The placeholder as a manifest writes it.
-    pub(crate) fn written(&self) -> String {
-        match self {
-            Self::Source(source) => format!("{{{source}}}"),
-            Self::Filter(source, comparison) => format!("{{{source}:{}}}", comparison.as_str()),
-            special => text::name_of(special).map(|name| format!("{{${name}}}")).unwrap_or_default(),
-        }
     }
 }
 

@@ -2,25 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use rabita_model::Comparison;
 use rabita_sdk::Finding;
 use rabita_sdk::finding::token;
+use rabita_sdk::request::{Piece, Text, WhenNone};
 use serde_json::Value;
 
-use super::text::{Text, WhenNone};
-use super::{Element, Template, Word};
+use super::{Element, Template};
 use crate::xml::is_ncname;
 
-/// What the placeholders of a template may stand for.
+/// What the names and placeholders of a template may be.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope<'a> {
     /// The prefixes that names may have.
     pub(crate) prefixes: BTreeSet<&'a str>,
-    pub(crate) sources: BTreeSet<&'a str>,
-    pub(crate) filters: Vec<(&'a str, Comparison)>,
-    /// Lists of groups, with the sources of their items.
-    pub(crate) groups: Vec<(&'a str, Vec<&'a str>)>,
-    pub(crate) specials: Vec<Word>,
+    pub(crate) places: rabita_sdk::request::Scope<'a>,
 }
 
 /// Compiles a template: a map of elements. `pointer` is where it stands.
@@ -86,7 +81,7 @@ impl Compiler<'_, '_> {
     }
 
     fn each(&mut self, group: &Value, pointer: &str) -> Option<String> {
-        let known = || self.scope.groups.iter().map(|(name, _)| *name);
+        let known = || self.scope.places.groups.iter().map(|(name, _)| *name);
         match group.as_str() {
             Some(group) if known().any(|name| name == group) => return Some(group.to_owned()),
             Some(group) => self.findings.push(Finding::unknown(pointer, "group", group, known())),
@@ -112,47 +107,14 @@ impl Compiler<'_, '_> {
                 return None;
             }
         };
-        let says_nil =
-            |text: &Text| text.0.iter().any(|piece| matches!(piece, super::text::Piece::Value { when_none: WhenNone::Nil, .. }));
+        let says_nil = |text: &Text| text.0.iter().any(|piece| matches!(piece, Piece::Value { when_none: WhenNone::Nil, .. }));
         if says_nil(&text) && !(in_element && text.only().is_some()) {
             self.findings.push(Finding::new(pointer, "`!nil` is for an element with nothing else in it"));
         }
         for word in text.words() {
-            self.findings.extend(self.unknown(word, pointer));
+            self.findings.extend(self.scope.places.unknown(word, self.item_of.as_deref(), pointer));
         }
         Some(text)
-    }
-
-    fn unknown(&self, word: &Word, pointer: &str) -> Option<Finding> {
-        match word {
-            Word::Source(source) => self.unknown_source(source, pointer),
-            Word::Filter(source, comparison) => {
-                if self.scope.filters.contains(&(source.as_str(), *comparison)) {
-                    return None;
-                }
-                if !self.scope.filters.iter().any(|(known, _)| known == source) {
-                    let known = self.scope.filters.iter().map(|(known, _)| *known);
-                    return Some(Finding::unknown(pointer, "filter", source, known));
-                }
-                let message = format!("`{source}` is not compared by `{}`", comparison.as_str());
-                Some(Finding::new(pointer, message))
-            }
-            Word::Item if self.item_of.is_some() => None,
-            Word::Item => Some(Finding::new(pointer, "`{$item}` is for an element that has `#each`")),
-            word if self.scope.specials.contains(word) => None,
-            _ => Some(Finding::new(pointer, "this placeholder has no value in this request")),
-        }
-    }
-
-    fn unknown_source(&self, source: &str, pointer: &str) -> Option<Finding> {
-        let item = self.item_of.as_deref();
-        let inner = self.scope.groups.iter().filter(|(name, _)| Some(*name) == item).flat_map(|(_, sources)| sources);
-        let filters = self.scope.filters.iter().filter(|(_, by)| *by == Comparison::Equals).map(|(name, _)| name);
-        let known: Vec<&str> = inner.chain(&self.scope.sources).chain(filters).copied().collect();
-        if known.contains(&source) {
-            return None;
-        }
-        Some(Finding::unknown(pointer, "source", source, known))
     }
 
     fn name(&mut self, name: &str, pointer: &str) {

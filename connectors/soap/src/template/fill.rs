@@ -4,28 +4,11 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rabita_sdk::{Failure, Legacy, Row, Source};
+use rabita_sdk::request::{Given, Piece, Text, Values, WhenNone, Word};
+use rabita_sdk::{Failure, Legacy, Source};
 
-use super::text::{Piece, Text, WhenNone};
-use super::{Element, Template, Word};
+use super::{Element, Template};
 use crate::xml::Xml;
-
-/// Where the values of placeholders come from.
-pub(crate) trait Values {
-    /// The value, if it is given at all.
-    fn value(&self, word: &Word) -> Given<'_>;
-}
-
-/// The value of a placeholder.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Given<'a> {
-    /// A value, null included.
-    Value(Cow<'a, Legacy>),
-    /// There is none.
-    Nothing,
-    /// There is none because the change leaves this as it is, so that the element must not be written at all.
-    Untouched,
-}
 
 impl Template {
     /// Writes the elements into a document.
@@ -88,7 +71,7 @@ impl Element {
         let mut attributes = Vec::new();
         let mut says_something = false;
         for (name, text) in &self.attributes {
-            let value = match text.fill(values)? {
+            let value = match fill_text(text, values)? {
                 Filled::Text(text) => text,
                 Filled::Texts(texts) => texts.join(" "),
                 Filled::Nil | Filled::LeftOut => continue,
@@ -101,7 +84,7 @@ impl Element {
             children.extend(child.fill(values)?);
         }
         says_something |= !children.is_empty();
-        let contents = match self.text.as_ref().map(|text| text.fill(values)).transpose()? {
+        let contents = match self.text.as_ref().map(|text| fill_text(text, values)).transpose()? {
             Some(Filled::Text(text)) => vec![Some(text)],
             Some(Filled::Texts(texts)) => texts.into_iter().map(Some).collect(),
             Some(Filled::Nil) => vec![None],
@@ -136,38 +119,34 @@ impl<'t> Ready<'t> {
     }
 }
 
-impl Text {
-    fn fill(&self, values: &dyn Values) -> Result<Filled, Failure> {
-        if let Some((word, when_none)) = self.only() {
-            return match values.value(word) {
-                Given::Untouched => Ok(Filled::LeftOut),
-                Given::Value(value) if !value.is_null() => match &*value {
-                    Legacy::List(items) => {
-                        Ok(Filled::Texts(items.iter().map(|item| plain(item, word)).collect::<Result<_, _>>()?))
-                    }
-                    value => Ok(Filled::Text(plain(value, word)?)),
-                },
-                Given::Value(_) | Given::Nothing => Ok(match when_none {
-                    WhenNone::Empty => Filled::Text(String::new()),
-                    WhenNone::LeaveOut => Filled::LeftOut,
-                    WhenNone::Nil => Filled::Nil,
-                }),
-            };
-        }
-        let mut whole = String::new();
-        for piece in &self.0 {
-            match piece {
-                Piece::Literal(text) => whole.push_str(text),
-                Piece::Value { word, when_none } => match values.value(word) {
-                    Given::Untouched => return Ok(Filled::LeftOut),
-                    Given::Value(value) if !value.is_null() => whole.push_str(&plain(&value, word)?),
-                    Given::Value(_) | Given::Nothing if *when_none == WhenNone::LeaveOut => return Ok(Filled::LeftOut),
-                    Given::Value(_) | Given::Nothing => {}
-                },
-            }
-        }
-        Ok(Filled::Text(whole))
+fn fill_text(text: &Text, values: &dyn Values) -> Result<Filled, Failure> {
+    if let Some((word, when_none)) = text.only() {
+        return match values.value(word) {
+            Given::Untouched => Ok(Filled::LeftOut),
+            Given::Value(value) if !value.is_null() => match &*value {
+                Legacy::List(items) => Ok(Filled::Texts(items.iter().map(|item| plain(item, word)).collect::<Result<_, _>>()?)),
+                value => Ok(Filled::Text(plain(value, word)?)),
+            },
+            Given::Value(_) | Given::Nothing => Ok(match when_none {
+                WhenNone::Empty => Filled::Text(String::new()),
+                WhenNone::LeaveOut => Filled::LeftOut,
+                WhenNone::Nil => Filled::Nil,
+            }),
+        };
     }
+    let mut whole = String::new();
+    for piece in &text.0 {
+        match piece {
+            Piece::Literal(text) => whole.push_str(text),
+            Piece::Value { word, when_none } => match values.value(word) {
+                Given::Untouched => return Ok(Filled::LeftOut),
+                Given::Value(value) if !value.is_null() => whole.push_str(&plain(&value, word)?),
+                Given::Value(_) | Given::Nothing if *when_none == WhenNone::LeaveOut => return Ok(Filled::LeftOut),
+                Given::Value(_) | Given::Nothing => {}
+            },
+        }
+    }
+    Ok(Filled::Text(whole))
 }
 
 /// A value as XML Schema writes it.
@@ -196,28 +175,13 @@ impl Values for WithItem<'_> {
             (Word::Item, item) => Given::Value(Cow::Borrowed(item)),
             (Word::Source(name), Legacy::Group(row)) => match row.find(&Source::new(name)) {
                 Some(value) => Given::Value(Cow::Borrowed(value)),
-                None => self.outer.value(word).or_nothing(),
+                // Within an item nothing is untouched: the list is replaced as a whole.
+                None => match self.outer.value(word) {
+                    Given::Untouched => Given::Nothing,
+                    given => given,
+                },
             },
             _ => self.outer.value(word),
-        }
-    }
-}
-
-impl Given<'_> {
-    /// Within an item nothing is untouched: the list is replaced as a whole.
-    fn or_nothing(self) -> Self {
-        if self == Self::Untouched { Self::Nothing } else { self }
-    }
-}
-
-/// Values of a row by source, for what has no other words.
-impl Values for Row {
-    fn value(&self, word: &Word) -> Given<'_> {
-        match word {
-            Word::Source(name) => {
-                self.find(&Source::new(name)).map_or(Given::Nothing, |value| Given::Value(Cow::Borrowed(value)))
-            }
-            _ => Given::Nothing,
         }
     }
 }

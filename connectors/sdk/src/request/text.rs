@@ -6,28 +6,32 @@ use super::Word;
 
 /// Text with placeholders.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Text(pub(super) Vec<Piece>);
+pub struct Text(pub Vec<Piece>);
 
+/// A part of a text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Piece {
+pub enum Piece {
     Literal(String),
     Value { word: Word, when_none: WhenNone },
 }
 
 /// What becomes of a place for which there is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WhenNone {
+pub enum WhenNone {
     /// It stays empty: `{x}`.
     Empty,
     /// What it stands in is left out: `{x?}`.
     LeaveOut,
-    /// The element says that it has no value: `{x!nil}`.
+    /// It says that there is no value: `{x!nil}`.
     Nil,
 }
 
 impl Text {
     /// Reads text with placeholders; `{{` and `}}` are braces.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with a placeholder.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -56,7 +60,7 @@ impl Text {
     }
 
     /// What its placeholders stand for.
-    pub(super) fn words(&self) -> impl Iterator<Item = &Word> {
+    pub fn words(&self) -> impl Iterator<Item = &Word> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Value { word, .. } => Some(word),
             Piece::Literal(_) => None,
@@ -64,7 +68,8 @@ impl Text {
     }
 
     /// The placeholder, when the text is nothing else.
-    pub(super) fn only(&self) -> Option<(&Word, WhenNone)> {
+    #[must_use]
+    pub fn only(&self) -> Option<(&Word, WhenNone)> {
         match self.0.as_slice() {
             [Piece::Value { word, when_none }] => Some((word, *when_none)),
             _ => None,

@@ -1,18 +1,34 @@
-//! Where a page of a search begins, and where the next one does.
+//! Where a page of a search begins, and where the next one does, for services whose requests are written as templates.
 
-use rabita_sdk::Failure;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::origin::Paging;
+use crate::Failure;
+
+/// How a search is divided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// Not at all: an answer holds every record found, always in the same order, and is divided by the bus.
+    #[default]
+    None,
+    /// By `{$offset}`, how many records to pass over, and `{$limit}`.
+    Offset,
+    /// By `{$page}`, counted from 1, and `{$limit}`.
+    Page,
+    /// By `{$cursor}`, which the page before gave.
+    Cursor,
+}
 
 /// The place in a search where a page begins: which answer of the service to ask for, and how many of its records
 /// the pages before have taken. A service whose pages are longer than what is asked for is so divided further.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     skip: usize,
     /// The limit that the service is asked for: pages are only counted right while it stays the same.
-    pub(crate) limit: usize,
+    pub limit: usize,
     /// Records to pass over, the number of the page, or the service's own cursor.
-    pub(crate) at: String,
+    pub at: String,
 }
 
 impl Place {
@@ -20,7 +36,7 @@ impl Place {
     ///
     /// # Errors
     /// `Refused` when the cursor is none of ours.
-    pub(crate) fn read(cursor: Option<&str>, paging: Paging, limit: usize) -> Result<Self, Failure> {
+    pub fn read(cursor: Option<&str>, paging: Paging, limit: usize) -> Result<Self, Failure> {
         let Some(cursor) = cursor else {
             let at = match paging {
                 Paging::Offset => "0",
@@ -41,7 +57,8 @@ impl Place {
 
     /// Which of the records that an answer brought belong to this page of at most `wanted`, and where the next one
     /// begins. `next` is the service's cursor and `total` the number of all records, where the answer tells.
-    pub(crate) fn divide(
+    #[must_use]
+    pub fn divide(
         &self,
         brought: usize,
         wanted: usize,
