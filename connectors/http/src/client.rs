@@ -68,7 +68,7 @@ impl Client {
         let mut base = base(settings, secrets)?;
         let credentials = Credentials::new(settings, &mut base, secrets)?;
         let https = base.scheme() == "https" || credentials.tokens.as_ref().is_some_and(TokenSource::is_https);
-        let tls = tls::client_config(&settings.tls, https, secrets, directory).await?;
+        let tls = tls::for_http(&settings.tls, https, secrets, directory).await?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .http1_only()

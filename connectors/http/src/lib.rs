@@ -11,9 +11,9 @@ pub mod client;
 pub mod double;
 pub mod incoming;
 pub mod settings;
+pub mod tls;
 
 mod credentials;
-mod tls;
 mod token;
 mod transport;
 

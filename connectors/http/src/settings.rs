@@ -174,7 +174,7 @@ impl Settings {
         if let TextOrSecret::Text(url) = &self.url {
             check_url(url, &format!("{connector}/url"), &mut findings);
         }
-        self.check_tls(connector, &mut findings);
+        findings.extend(self.tls.check(&format!("{connector}/tls")));
         self.check_auth(connector, &mut findings);
         for (name, value) in &self.headers {
             let pointer = format!("{connector}/headers/{}", token(name));
@@ -186,29 +186,6 @@ impl Settings {
             }
         }
         findings
-    }
-
-    fn check_tls(&self, connector: &str, findings: &mut Vec<Finding>) {
-        let at = |key: &str| format!("{connector}/tls/{key}");
-        match (&self.tls.cert_file, &self.tls.key_file) {
-            (Some(_), None) => findings.push(Finding::new(at("cert_file"), "a certificate needs its key: add `key_file`")),
-            (None, Some(_)) => findings.push(Finding::new(at("key_file"), "a key needs its certificate: add `cert_file`")),
-            _ => {}
-        }
-        if let Some(name) = &self.tls.server_name
-            && rustls_pki_types::ServerName::try_from(name.as_str()).is_err()
-        {
-            findings.push(Finding::new(at("server_name"), "this is no host name"));
-        }
-        if self.tls.dangerously_accept_any_certificate {
-            findings.push(
-                Finding::warning(
-                    at("dangerously_accept_any_certificate"),
-                    "anyone on the way to the registry can read and change everything; give its authority as `ca_file` instead",
-                )
-                .breaks(Rule::GuardWeakened),
-            );
-        }
     }
 
     fn check_auth(&self, connector: &str, findings: &mut Vec<Finding>) {
@@ -232,6 +209,35 @@ impl Settings {
             let pointer = format!("{connector}/headers/{}", token(name));
             findings.push(Finding::at_name(pointer, "`auth` already makes this header: keep one of them"));
         }
+    }
+}
+
+impl Tls {
+    /// Everything wrong that the schema can't say, `pointer` being where it stands.
+    #[must_use]
+    pub fn check(&self, pointer: &str) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let at = |key: &str| format!("{pointer}/{key}");
+        match (&self.cert_file, &self.key_file) {
+            (Some(_), None) => findings.push(Finding::new(at("cert_file"), "a certificate needs its key: add `key_file`")),
+            (None, Some(_)) => findings.push(Finding::new(at("key_file"), "a key needs its certificate: add `cert_file`")),
+            _ => {}
+        }
+        if let Some(name) = &self.server_name
+            && rustls_pki_types::ServerName::try_from(name.as_str()).is_err()
+        {
+            findings.push(Finding::new(at("server_name"), "this is no host name"));
+        }
+        if self.dangerously_accept_any_certificate {
+            findings.push(
+                Finding::warning(
+                    at("dangerously_accept_any_certificate"),
+                    "anyone on the way to the registry can read and change everything; give its authority as `ca_file` instead",
+                )
+                .breaks(Rule::GuardWeakened),
+            );
+        }
+        findings
     }
 }
 

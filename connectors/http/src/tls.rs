@@ -7,43 +7,55 @@ use rabita_sdk::{OpenError, Secrets, TextOrSecret};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, WantsVerifier};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use crate::settings::{Tls, TlsVersion};
 
-/// Makes the client's side of TLS. Where no https is spoken the platform's authorities are not asked for, and nobody's
-/// certificate holds.
+/// Makes the client's side of TLS for HTTP/1.1. Where no https is spoken the platform's authorities are not asked for, and
+/// nobody's certificate holds.
 ///
 /// # Errors
 /// When a file or secret is missing, or is not what it should be.
-pub async fn client_config(tls: &Tls, https: bool, secrets: &dyn Secrets, directory: &Path) -> Result<ClientConfig, OpenError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let versions: &[_] = match tls.min_version {
-        TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        TlsVersion::V1_3 => &[&rustls::version::TLS13],
-    };
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(versions)
-        .map_err(|error| wrong("the versions of TLS", &error))?;
+pub(crate) async fn for_http(tls: &Tls, https: bool, secrets: &dyn Secrets, directory: &Path) -> Result<ClientConfig, OpenError> {
     if !https {
+        let builder = builder(tls, &Arc::new(aws_lc_rs::default_provider()))?;
         return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
     }
+    let mut config = client_config(tls, secrets, directory).await?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Makes the client's side of TLS, whatever is spoken within it.
+///
+/// # Errors
+/// When a file or secret is missing, or is not what it should be.
+pub async fn client_config(tls: &Tls, secrets: &dyn Secrets, directory: &Path) -> Result<ClientConfig, OpenError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = builder(tls, &provider)?;
     let verifier = verifier(tls, secrets, directory, &provider).await?;
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
-    let mut config = match (&tls.cert_file, &tls.key_file) {
-        (None, None) => builder.with_no_client_auth(),
+    match (&tls.cert_file, &tls.key_file) {
+        (None, None) => Ok(builder.with_no_client_auth()),
         (Some(chain), Some(key)) => {
             let chain = certificates(&pem(chain, "cert_file", secrets, directory).await?, "cert_file")?;
             let key = PrivateKeyDer::from_pem_slice(&pem(key, "key_file", secrets, directory).await?)
                 .map_err(|error| wrong("tls.key_file holds no key in PEM", &error))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| wrong("tls.cert_file and tls.key_file", &error))?
+            builder.with_client_auth_cert(chain, key).map_err(|error| wrong("tls.cert_file and tls.key_file", &error))
         }
-        _ => return Err(OpenError("tls.cert_file and tls.key_file go together".to_owned())),
+        _ => Err(OpenError("tls.cert_file and tls.key_file go together".to_owned())),
+    }
+}
+
+fn builder(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, OpenError> {
+    let versions: &[_] = match tls.min_version {
+        TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        TlsVersion::V1_3 => &[&rustls::version::TLS13],
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider)).with_protocol_versions(versions);
+    builder.map_err(|error| wrong("the versions of TLS", &error))
 }
 
 async fn verifier(
