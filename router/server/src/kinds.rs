@@ -12,6 +12,7 @@ pub fn all() -> Kinds {
         Arc::new(rabita_odbc::Odbc),
         rabita_rest::kind(),
         Arc::new(rabita_soap::Soap),
+        rabita_queue::kind(),
         rabita_ldap::kind(),
         rabita_files::kind(),
         rabita_wire::kind(),

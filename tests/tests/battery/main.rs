@@ -8,6 +8,7 @@ mod ldap;
 mod mariadb;
 mod odbc;
 mod postgres;
+mod queue;
 mod rest;
 mod soap;
 mod sqlite;

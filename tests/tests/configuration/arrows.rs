@@ -7,7 +7,7 @@ use rabita_tests::real::workspace;
 use serde_json::Value;
 
 /// What each crate may use of the workspace, in production. A crate that is not here is told.
-const ALLOWED: [(&str, &[&str]); 26] = [
+const ALLOWED: [(&str, &[&str]); 27] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("sdk", &["model"]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 26] = [
     ("odbc", &["model", "sdk", "relational"]),
     ("rest", &["model", "sdk", "http"]),
     ("soap", &["model", "sdk", "http"]),
+    ("queue", &["model", "sdk", "http"]),
     ("ldap", &["model", "sdk"]),
     ("files", &["model", "sdk", "http"]),
     ("wire", &["model", "sdk", "http"]),
@@ -38,7 +39,7 @@ const ALLOWED: [(&str, &[&str]); 26] = [
         "server",
         &[
             "model", "schemas", "contract", "config", "core", "demo", "draft", "identity", "journal", "keys", "ledger", "sdk",
-            "http", "sql", "odbc", "rest", "soap", "ldap", "files", "trial", "wire",
+            "http", "sql", "odbc", "rest", "soap", "queue", "ldap", "files", "trial", "wire",
         ],
     ),
     (
@@ -92,7 +93,7 @@ fn only_the_binary_names_the_kinds_of_connectors() {
     for (name, used) in arrows() {
         let kinds: Vec<&String> = used
             .iter()
-            .filter(|used| ["sql", "odbc", "rest", "soap", "ldap", "files", "wire"].contains(&used.as_str()))
+            .filter(|used| ["sql", "odbc", "rest", "soap", "queue", "ldap", "files", "wire"].contains(&used.as_str()))
             .collect();
         assert!(kinds.is_empty() || ["server", "fuzz"].contains(&name.as_str()), "`{name}` names {kinds:?}");
     }

@@ -70,7 +70,7 @@ fn the_guide_to_each_kind_names_every_key() {
         // What the kinds over HTTP have in common stands in one of them, and so does what those of databases have.
         let mut guides = vec![own.as_str()];
         guides.extend(match kind.name() {
-            "files" | "soap" | "wire" => Some("connectors/rest/README.md"),
+            "files" | "queue" | "soap" | "wire" => Some("connectors/rest/README.md"),
             "odbc" => Some("connectors/sql/README.md"),
             _ => None,
         });

@@ -1,0 +1,54 @@
+//! Requests over AMQP 0-9-1: one connection, one channel with confirms, and a reply queue of the connection's own.
+//!
+//! The reply queue is exclusive and named by the broker, so it ends with the connection, and no other bus sees what comes
+//! to it. (RabbitMQ's direct reply-to would spare the queue; other brokers do not have it.)
+
+mod kit;
+mod link;
+mod open;
+mod supervisor;
+mod wire;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rabita_sdk::{Call, Failure};
+
+use crate::broker::{Broker, Destination, Outgoing};
+
+pub(crate) use open::{Address, Opener};
+use supervisor::Supervisor;
+
+/// A broker that speaks AMQP 0-9-1.
+pub(crate) struct Amqp {
+    links: Supervisor,
+    destinations: BTreeSet<Destination>,
+}
+
+impl Amqp {
+    /// Prepares the connection; the first call makes it.
+    pub(crate) fn new(opener: Opener) -> Self {
+        Self { destinations: opener.destinations.clone(), links: Supervisor::start(opener) }
+    }
+}
+
+#[async_trait]
+impl Broker for Amqp {
+    async fn ask(&self, request: Outgoing, call: &Call) -> Result<Bytes, Failure> {
+        within(call, async { self.links.link().await?.ask(&request, call).await }).await
+    }
+
+    async fn probe(&self, call: &Call) -> Result<(), Failure> {
+        within(call, async { self.links.link().await?.probe(&self.destinations).await }).await
+    }
+
+    async fn close(&self) {
+        self.links.close().await;
+    }
+}
+
+async fn within<T>(call: &Call, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = || Failure::timed_out("the deadline passed");
+    tokio::time::timeout_at(call.deadline.into(), work).await.unwrap_or_else(|_| Err(late()))
+}

@@ -1,0 +1,184 @@
+//! A connection that is open, and one request on it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ErrorKind};
+use rabita_sdk::{Call, Failure};
+use uuid::Uuid;
+
+use super::open::said;
+use super::wire::Life;
+use crate::broker::{Destination, Outgoing, lost};
+use crate::pending::Pending;
+
+/// A connection, its channel and its queue of replies.
+pub(super) struct Link {
+    pub(super) connection: Connection,
+    pub(super) channel: Channel,
+    pub(super) reply_to: ShortString,
+    pub(super) pending: Arc<Pending>,
+    pub(super) life: Life,
+    /// Exchanges that were not there when the connection was made.
+    pub(super) missing: BTreeSet<String>,
+}
+
+impl Link {
+    /// Sends a request and waits for its reply; whoever calls sees to the deadline.
+    pub(super) async fn ask(&self, request: &Outgoing, call: &Call) -> Result<Bytes, Failure> {
+        let to = &request.to;
+        if self.missing.contains(&to.exchange) {
+            return Err(no_exchange(&to.exchange));
+        }
+        if self.connection.status().blocked() {
+            return Err(Failure::unavailable("the broker takes no messages now: it is out of memory or disk"));
+        }
+        let mut expected = self.pending.expect();
+        let properties = self.properties(request, expected.id, call);
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let (exchange, routing_key) = (to.exchange.as_str().into(), to.routing_key.as_str().into());
+        let mut patience = Patience { life: &self.life, heard: self.life.heard(), is_over: false };
+        let publish = self.channel.basic_publish(exchange, routing_key, options, &request.body, properties);
+        let confirm = async { publish.await?.await };
+        tokio::pin!(confirm);
+        loop {
+            tokio::select! {
+                biased;
+                reply = &mut expected.reply => {
+                    patience.is_over = true;
+                    return reply.map_err(|_| lost(request.changes, CLOSED));
+                }
+                outcome = &mut confirm, if !patience.is_over => {
+                    patience.is_over = true;
+                    taken(outcome, request)?;
+                }
+                () = self.life.ended.cancelled() => return Err(lost(request.changes, CLOSED)),
+            }
+        }
+    }
+
+    /// Whether what the requests go to is there.
+    pub(super) async fn probe(&self, destinations: &BTreeSet<Destination>) -> Result<(), Failure> {
+        let _patience = Patience { life: &self.life, heard: self.life.heard(), is_over: false };
+        let gone = |error: &lapin::Error| Failure::unavailable(said(error));
+        for to in destinations {
+            if self.missing.contains(&to.exchange) {
+                return Err(no_exchange(&to.exchange));
+            }
+            // Closed by the broker where the queue is not there, so it is one of its own.
+            let channel = self.connection.create_channel().await.map_err(|error| gone(&error))?;
+            if to.exchange.is_empty() {
+                let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+                match channel.queue_declare(to.routing_key.as_str().into(), passive, FieldTable::default()).await {
+                    Ok(_) => {}
+                    Err(error) if code(&error) == Some(NOT_FOUND) => return Err(unroutable(to)),
+                    // The queue is there, and the user may write to it but not look at it.
+                    Err(error) if error.is_amqp_soft_error() => continue,
+                    Err(error) => return Err(gone(&error)),
+                }
+            }
+            channel.close(200, "".into()).await.map_err(|error| gone(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Says farewell to the broker, which else would write of a client that vanished.
+    pub(super) async fn close(&self) {
+        let farewell = self.connection.close(200, "".into());
+        // A broker that does not answer is left all the same.
+        let _answered = tokio::time::timeout(SILENCE, farewell).await;
+        self.life.ended.cancel();
+    }
+
+    fn properties(&self, request: &Outgoing, correlation: Uuid, call: &Call) -> BasicProperties {
+        let mut headers = FieldTable::default();
+        headers.insert("x-request-id".into(), AMQPValue::LongString(call.exchange.to_string().into()));
+        if let Some(parent) = &call.traceparent {
+            headers.insert("traceparent".into(), AMQPValue::LongString(parent.as_str().into()));
+        }
+        // Nobody waits for what is carried out later: a request that is not taken by then is thrown away by the broker.
+        let expiration = call.remaining().as_millis().max(1).to_string();
+        BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_correlation_id(correlation.to_string().into())
+            .with_reply_to(self.reply_to.clone())
+            .with_message_id(request.message_id.to_string().into())
+            .with_expiration(expiration.into())
+            .with_app_id("rabita".into())
+            .with_headers(headers)
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.life.ended.cancel();
+    }
+}
+
+const CLOSED: &str = "the connection to the broker broke";
+
+/// AMQP 0-9-1, section 1.1: reply codes.
+const NOT_FOUND: u16 = 404;
+
+/// What the broker's word for a request means.
+fn taken(outcome: lapin::Result<Confirmation>, request: &Outgoing) -> Result<(), Failure> {
+    match outcome {
+        Ok(Confirmation::Ack(None) | Confirmation::NotRequested) => Ok(()),
+        Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => Err(unroutable(&request.to)),
+        Ok(Confirmation::Nack(None)) => Err(lost(request.changes, "the broker did not take the request: its queue may be full")),
+        Err(error) => Err(lost(request.changes, &said(&error))),
+    }
+}
+
+fn unroutable(to: &Destination) -> Failure {
+    let (exchange, key) = (&to.exchange, &to.routing_key);
+    Failure::unavailable(if exchange.is_empty() {
+        format!("there is no queue `{key}`: correct `routing_key`, or have the queue made")
+    } else {
+        format!("the exchange `{exchange}` leads nowhere for the routing key `{key}`: a binding is missing")
+    })
+}
+
+fn no_exchange(exchange: &str) -> Failure {
+    Failure::unavailable(format!("there is no exchange `{exchange}`, or the user may not use it"))
+}
+
+fn code(error: &lapin::Error) -> Option<u16> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
+}
+
+/// Ends a connection on which something was given up before the broker had even confirmed it, if nothing at all comes on it
+/// for a moment more: it hangs, and the next call shall not wait for it.
+struct Patience<'a> {
+    life: &'a Life,
+    heard: u64,
+    /// The broker gave its word.
+    is_over: bool,
+}
+
+/// So long a broker may be silent that owes its word for a request.
+const SILENCE: Duration = Duration::from_secs(2);
+
+impl Drop for Patience<'_> {
+    fn drop(&mut self) {
+        if self.is_over || self.life.ended.is_cancelled() || self.life.heard() != self.heard {
+            return;
+        }
+        let (life, heard) = (self.life.clone(), self.heard);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(SILENCE).await;
+                if life.heard() == heard {
+                    life.ended.cancel();
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The connector for registries that answer requests from a queue, over AMQP 0-9-1 (such as RabbitMQ).
+//!
+//! A manifest writes each request as a JSON template and says where in the reply the record is. One connection carries
+//! the requests of all callers; a reply finds its caller by the correlation id. What a broker is, only the module `amqp`
+//! knows.
+//!
+//! Sits on `rabita-sdk`, and on `rabita-http` for the settings of TLS; it must not know contracts or the router. Start
+//! with [`settings`] and [`from`], the two halves of a manifest; then `connector.rs` and `broker.rs`.
+
+pub mod from;
+pub mod settings;
+
+mod amqp;
+mod broker;
+mod connector;
+mod double;
+mod kind;
+mod pending;
+mod plan;
+mod template;
+
+pub use kind::kind;
