@@ -106,15 +106,24 @@ pub(crate) async fn watch(registry: Arc<Registry>, clock: Arc<dyn Clock>, new_id
     }
 }
 
-/// Probes a registry, and reads the code tables that are not there yet.
+/// Probes a registry, and reads the code tables that are due. They are asked for whatever the probe says: a registry whose
+/// source is away may answer from what it has.
 pub(crate) async fn ask(registry: &Registry, clock: &dyn Clock, new_id: fn() -> ExchangeId) -> Result<(), Failure> {
     let call = registry.call(new_id(), None, registry.timeout);
     let probe = tokio::time::timeout_at(call.deadline.into(), registry.connector.probe(&call)).await;
-    probe.unwrap_or_else(|_| Err(Failure::timed_out("the deadline passed")))?;
+    let probe = probe.unwrap_or_else(|_| Err(Failure::timed_out("the deadline passed")));
+    // Where both fail the probe knows better why.
+    let tables = read_tables(registry, clock, new_id).await;
+    probe.and(tables)
+}
+
+/// Reads the code tables that are due, until one can't be read.
+async fn read_tables(registry: &Registry, clock: &dyn Clock, new_id: fn() -> ExchangeId) -> Result<(), Failure> {
     let lists = registry.codes.iter().filter(|list| list.in_registry().is_some());
     for (at, list) in lists.enumerate().filter(|(_, list)| registry.tables.is_due(list)) {
         let call = registry.call(new_id(), None, registry.timeout);
-        let rows = registry.connector.table(at, &call).await?;
+        let read = tokio::time::timeout_at(call.deadline.into(), registry.connector.table(at, &call)).await;
+        let rows = read.unwrap_or_else(|_| Err(Failure::timed_out("the deadline passed")))?;
         list.load(rows, clock.today()).map_err(|fault| Failure::malformed(format!("code list `{}`: {fault}", list.name())))?;
         registry.tables.was_read(list);
     }
