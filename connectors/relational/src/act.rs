@@ -27,6 +27,11 @@ impl Acting<'_> {
         if found != Applied::Done {
             return Ok(Acted { applied: found, reply: None });
         }
+        let acted = self.act(session, action).await;
+        acted.map_err(|trouble| trouble.placed(|| format!("action `{}`", action.spec.name)))
+    }
+
+    async fn act(&self, session: &mut Session, action: &Action) -> Result<Acted, Trouble> {
         let statement = self.statement(session, action).await?;
         if action.answers == Answers::Count {
             return match session.execute(statement).await? {

@@ -7,7 +7,8 @@ use rabita_sdk::{BinaryStream, Call, Failure, Legacy, OpenBinary};
 
 use crate::backend::Session;
 use crate::column::Column;
-use crate::connector::{Entity, Relational};
+use crate::connector::Relational;
+use crate::described::Entity;
 use crate::fault::{Moment, Trouble};
 use crate::read::{column, key_params, push_key};
 use crate::statement::{Param, Statement, Verb};
@@ -33,7 +34,7 @@ impl Relational {
             Err(_) => Err(Failure::timed_out("the deadline passed while the database worked")),
             Ok(Err(Trouble::Failure(failure))) => Err(failure),
             Ok(Err(Trouble::Database(error))) if error.can_not_be() => Ok(None),
-            Ok(Err(Trouble::Database(error))) => Err(self.told(&error)),
+            Ok(Err(Trouble::Database(error))) => Err(self.told(Some(entity), &error).await),
             Ok(Ok(found)) => Ok(found),
         }
     }

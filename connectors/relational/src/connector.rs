@@ -1,24 +1,22 @@
 //! The connector: takes a connection, keeps the deadline, and hands on to the statements.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use rabita_model::Operation;
 use rabita_sdk::{
     Act, Acted, Applied, BinaryStream, Call, Capabilities, Change, ChangePage, Changes, Connector, Duplicates, Failure, Ignore,
-    Legacy, OpenBinary, Page, Read, Row, Search, Source, TableSpec,
+    Legacy, OpenBinary, Page, Read, Row, Search, TableSpec,
 };
-use tokio::sync::Mutex;
 
 use crate::backend::{Pool, Session};
-use crate::column::Column;
+use crate::described::Entity;
 use crate::fault::{AnyFault, Moment, Trouble};
 use crate::once::Once;
-use crate::plan::{Plan, Relation};
+use crate::plan::Relation;
 use crate::transaction::Job;
 
 /// A connector on one database.
@@ -30,68 +28,6 @@ pub(crate) struct Relational {
     pub(crate) once: Option<Once>,
     /// A stand-in for the registry, which may be of another kind of database.
     pub(crate) stand_in: bool,
-}
-
-/// An entity, and what the database said of its columns.
-pub(crate) struct Entity {
-    pub(crate) plan: Plan,
-    described: Mutex<Option<Arc<Described>>>,
-}
-
-/// The columns of an entity by source.
-#[derive(Debug)]
-pub(crate) struct Described {
-    pub(crate) record: HashMap<Source, Column>,
-    pub(crate) groups: HashMap<String, HashMap<Source, Column>>,
-    pub(crate) target: HashMap<Source, Column>,
-}
-
-impl Entity {
-    pub(crate) fn new(plan: Plan) -> Self {
-        Self { plan, described: Mutex::new(None) }
-    }
-
-    /// The columns, asked of the database once.
-    pub(crate) async fn described(&self, session: &mut Session) -> Result<Arc<Described>, AnyFault> {
-        let mut described = self.described.lock().await;
-        if let Some(described) = &*described {
-            return Ok(Arc::clone(described));
-        }
-        let plan = &self.plan;
-        let record = describe(session, &plan.relation, plan.sources()).await?;
-        let mut groups = HashMap::new();
-        for (name, group) in &plan.groups {
-            groups.insert(name.clone(), describe(session, &group.relation, plan.group_sources(name)).await?);
-        }
-        let target = match &plan.target {
-            Some(target)
-                if !plan.spec.written.is_empty() || plan.spec.operations.iter().any(|operation| operation.is_change()) =>
-            {
-                let relation = Relation { filter: None, ..target.clone() };
-                describe(session, &relation, plan.written_sources()).await?
-            }
-            _ => HashMap::new(),
-        };
-        let new = Arc::new(Described { record, groups, target });
-        *described = Some(Arc::clone(&new));
-        Ok(new)
-    }
-
-    /// Forgets the columns, so that they are asked for again.
-    async fn forget(&self) {
-        *self.described.lock().await = None;
-    }
-}
-
-async fn describe(session: &mut Session, relation: &Relation, sources: Vec<Source>) -> Result<HashMap<Source, Column>, AnyFault> {
-    if sources.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let dialect = session.dialect;
-    let list: Vec<String> = sources.iter().map(|source| relation.expression(dialect, source.as_str())).collect();
-    let sql = format!("SELECT {}{}", list.join(", "), relation.body(dialect));
-    let count = list.len();
-    Ok(sources.into_iter().zip(session.describe(sql, count).await?).collect())
 }
 
 impl Relational {
@@ -124,23 +60,47 @@ impl Relational {
                 Err(failure)
             }
             Err(Trouble::Database(error)) => {
-                if let Some(entity) = entity.filter(|_| error.is_outdated()) {
-                    self.entities[entity].forget().await;
-                }
+                let entity = entity.map(|entity| &self.entities[entity]);
                 session.finish_after(&error);
-                Err(self.told(&error))
+                Err(self.told(entity, &error).await)
             }
         }
     }
 
-    /// A failure of reading; a stand-in says what it may not be able to do.
-    pub(crate) fn told(&self, error: &AnyFault) -> Failure {
-        match error.failure(Moment::Reading) {
-            Failure::Unsupported { detail } if self.stand_in => Failure::unsupported(format!(
-                "{detail}; the SQL of this entity does not run on the SQLite stand-in with this fixture: name the missing columns in it, or test the entity live"
-            )),
-            failure => failure,
+    /// A failure of reading. Where the database lacks what the manifest names, it says of which entity, and the entity's
+    /// columns are asked for again; a stand-in says what it may not be able to do.
+    pub(crate) async fn told(&self, entity: Option<&Entity>, error: &AnyFault) -> Failure {
+        let failure = error.failure(Moment::Reading);
+        if let Some(entity) = entity.filter(|_| error.is_outdated() || matches!(failure, Failure::Unsupported { .. })) {
+            entity.forget().await;
         }
+        let Failure::Unsupported { detail } = failure else { return failure };
+        let place = entity.map(|entity| format!("{}: ", entity.plan.spec.name)).unwrap_or_default();
+        let remedy = if self.stand_in {
+            "; the SQL of this entity does not run on the SQLite stand-in with this fixture: name the missing columns in it, or test the entity live"
+        } else {
+            ""
+        };
+        Failure::unsupported(format!("{place}{detail}{remedy}"))
+    }
+
+    /// Whether the database answers, and has what the entities name. All that it lacks is told at once.
+    async fn look(&self, session: &mut Session) -> Result<(), Trouble> {
+        let probe = session.dialect.probe();
+        session.run(probe).await?;
+        if self.stand_in {
+            // A fixture has what its test needs, and no more.
+            return Ok(());
+        }
+        let mut lacking = Vec::new();
+        for entity in &self.entities {
+            let Err(fault) = entity.described(session).await else { continue };
+            match self.told(Some(entity), &fault).await {
+                Failure::Unsupported { detail } => lacking.push(detail),
+                _ => return Err(fault.into()),
+            }
+        }
+        if lacking.is_empty() { Ok(()) } else { Err(Failure::unsupported(lacking.join("; ")).into()) }
     }
 
     pub(crate) fn entity(&self, entity: usize) -> Result<&Entity, Failure> {
@@ -179,8 +139,7 @@ impl Connector for Relational {
 
     async fn probe(&self, call: &Call) -> Result<(), Failure> {
         self.on_session(call, None, |mut session| async move {
-            let probe = session.dialect.probe();
-            let result = session.run(probe).await.map_err(Trouble::from);
+            let result = self.look(&mut session).await;
             (session, result)
         })
         .await
@@ -252,7 +211,7 @@ impl Connector for Relational {
         let (spec, relation) = self.tables.get(table).ok_or_else(|| Failure::unsupported("there is no such table"))?;
         self.on_session(call, None, |mut session| async move {
             let result = crate::read::table(&mut session, spec, relation).await;
-            (session, result)
+            (session, result.map_err(|trouble| trouble.placed(|| format!("code list `{}`", spec.name))))
         })
         .await
     }
@@ -260,14 +219,4 @@ impl Connector for Relational {
     async fn close(&self) {
         self.pool.close().await;
     }
-}
-
-/// The columns of a code table, described anew each time: it is read seldom.
-pub(crate) async fn described_table(
-    session: &mut Session,
-    spec: &TableSpec,
-    relation: &Relation,
-) -> Result<Vec<Column>, AnyFault> {
-    let columns = describe(session, relation, spec.columns.clone()).await?;
-    Ok(spec.columns.iter().map(|source| columns.get(source).cloned().unwrap_or_else(Column::text)).collect())
 }

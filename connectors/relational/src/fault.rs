@@ -54,6 +54,60 @@ pub enum Trouble {
     Failure(Failure),
 }
 
+impl Trouble {
+    /// The same, with what its statement was for.
+    pub(crate) fn placed(self, place: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Database(fault) => Self::Database(placed(place(), fault)),
+            failure @ Self::Failure(_) => failure,
+        }
+    }
+}
+
+/// A fault with what its statement was for.
+pub(crate) fn placed(place: String, fault: AnyFault) -> AnyFault {
+    Box::new(Placed { place, fault })
+}
+
+#[derive(Debug)]
+struct Placed {
+    place: String,
+    fault: AnyFault,
+}
+
+impl Fault for Placed {
+    fn failure(&self, moment: Moment) -> Failure {
+        match self.fault.failure(moment) {
+            Failure::Unsupported { detail } => Failure::Unsupported { detail: format!("{}: {detail}", self.place) },
+            failure => failure,
+        }
+    }
+
+    fn can_not_be(&self) -> bool {
+        self.fault.can_not_be()
+    }
+
+    fn is_duplicate(&self) -> bool {
+        self.fault.is_duplicate()
+    }
+
+    fn is_table_absent(&self) -> bool {
+        self.fault.is_table_absent()
+    }
+
+    fn is_table_there(&self) -> bool {
+        self.fault.is_table_there()
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.fault.is_outdated()
+    }
+
+    fn spares_connection(&self) -> bool {
+        self.fault.spares_connection()
+    }
+}
+
 impl From<AnyFault> for Trouble {
     fn from(fault: AnyFault) -> Self {
         Self::Database(fault)

@@ -9,7 +9,7 @@ use rabita_sdk::{ChangePage, Changes, Detected, Failure, Legacy, Source};
 
 use crate::backend::Session;
 use crate::column::{Class, Column};
-use crate::connector::{Described, Entity};
+use crate::described::{Described, Entity};
 use crate::fault::Trouble;
 use crate::groups;
 use crate::origin::Feed;

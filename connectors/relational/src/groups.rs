@@ -6,7 +6,7 @@ use rabita_sdk::{Failure, GroupSpec, Legacy, Row, Source, Wanted};
 
 use crate::backend::Session;
 use crate::column::canonical;
-use crate::connector::{Described, Entity};
+use crate::described::{Described, Entity};
 use crate::fault::Trouble;
 use crate::plan::GroupPlan;
 use crate::read::{Selection, column, fetch, push_equal};

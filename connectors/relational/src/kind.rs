@@ -7,7 +7,8 @@ use rabita_sdk::{Connector, Double, Finding, OpenError, RegistrySpec};
 use serde_json::{Value, json};
 
 use crate::backend::Pool;
-use crate::connector::{Entity, Relational};
+use crate::connector::Relational;
+use crate::described::Entity;
 use crate::once::Once;
 use crate::origin::{ActionFrom, Feed, Origin};
 use crate::plan::{Plan, Relation};

@@ -34,6 +34,7 @@ mod act;
 mod binary;
 mod change;
 mod connector;
+mod described;
 mod feed;
 mod groups;
 mod once;

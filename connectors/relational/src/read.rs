@@ -7,7 +7,7 @@ use rabita_sdk::{Failure, Legacy, Read, Row, Source, TableSpec, Wanted};
 
 use crate::backend::Session;
 use crate::column::{Class, Column, canonical, canonical_param};
-use crate::connector::{Described, Entity, described_table};
+use crate::described::{Described, Entity, described_table};
 use crate::fault::{AnyFault, Trouble};
 use crate::groups;
 use crate::plan::Relation;

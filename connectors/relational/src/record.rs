@@ -4,7 +4,7 @@ use rabita_sdk::{Applied, Failure, Legacy};
 
 use crate::backend::Session;
 use crate::column::Column;
-use crate::connector::{Described, Entity};
+use crate::described::{Described, Entity};
 use crate::fault::Trouble;
 use crate::plan::{Base, Relation};
 use crate::read::{column, key_params, push_equal, push_key};

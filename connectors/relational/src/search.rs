@@ -8,7 +8,7 @@ use rabita_sdk::{Condition, Failure, Ignore, Legacy, Page, Search, Source};
 
 use crate::backend::Session;
 use crate::column::Column;
-use crate::connector::Entity;
+use crate::described::Entity;
 use crate::fault::Trouble;
 use crate::groups;
 use crate::plan::Relation;

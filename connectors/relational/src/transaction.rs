@@ -1,6 +1,7 @@
 //! One transaction for one change or action, together with its id where the manifest names a table for ids.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use rabita_sdk::{Act, Acted, Applied, Call, Change, Failure, Legacy};
@@ -9,7 +10,8 @@ use uuid::Uuid;
 use crate::act::Acting;
 use crate::backend::Session;
 use crate::change::Changing;
-use crate::connector::{Described, Entity, Relational};
+use crate::connector::Relational;
+use crate::described::{Described, Entity};
 use crate::fault::{AnyFault, Moment, Trouble};
 use crate::plan::Relation;
 use crate::record::Record;
@@ -88,18 +90,12 @@ impl Relational {
     }
 
     async fn work(&self, mut session: Session, entity: &Entity, target: &Relation, job: Job<'_>) -> Result<Acted, Failure> {
-        let told = |error: &AnyFault| match error.failure(Moment::Changing) {
-            Failure::Unsupported { .. } => self.told(error),
-            failure => failure,
+        let begun = self.begun(&mut session, entity, job).await;
+        let described = match begun {
+            Ok(described) => described,
+            Err(Trouble::Failure(failure)) => return Err(failure),
+            Err(Trouble::Database(error)) => return Err(self.unchanged(entity, &error).await),
         };
-        if let Some(once) = &self.once {
-            once.prepare(&mut session, job.id()).await.map_err(|trouble| match trouble {
-                Trouble::Failure(failure) => failure,
-                Trouble::Database(error) => told(&error),
-            })?;
-        }
-        let described = entity.described(&mut session).await.map_err(|error| told(&error))?;
-        session.begin().await.map_err(|error| told(&error))?;
         match self.inner(&mut session, entity, target, &described, job).await {
             Ok(acted) if acted.applied == Applied::Done => {
                 session.commit().await.map_err(|error| error.failure(Moment::Committing))?;
@@ -118,8 +114,26 @@ impl Relational {
                 if error.spares_connection() {
                     give_up(session).await;
                 }
-                Err(told(&error))
+                Err(self.unchanged(entity, &error).await)
             }
+        }
+    }
+
+    /// What comes before the transaction, and its beginning.
+    async fn begun(&self, session: &mut Session, entity: &Entity, job: Job<'_>) -> Result<Arc<Described>, Trouble> {
+        if let Some(once) = &self.once {
+            once.prepare(session, job.id()).await?;
+        }
+        let described = entity.described(session).await?;
+        session.begin().await?;
+        Ok(described)
+    }
+
+    /// A failure of a change that was not made.
+    async fn unchanged(&self, entity: &Entity, error: &AnyFault) -> Failure {
+        match error.failure(Moment::Changing) {
+            Failure::Unsupported { .. } => self.told(Some(entity), error).await,
+            failure => failure,
         }
     }
 

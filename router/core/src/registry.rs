@@ -346,8 +346,8 @@ pub(crate) fn refusal(failure: Failure) -> Refusal {
             Refusal::new(Code::RegistryUnavailable).detail(detail).retry_after(wait)
         }
         Failure::TimedOut { .. } | Failure::Unknown { .. } => Refusal::new(Code::RegistryTimeout).detail(detail),
-        Failure::Malformed { .. } => Refusal::new(Code::RegistryBrokeContract).detail(detail),
-        Failure::Unsupported { .. } => Refusal::new(Code::Internal).detail(detail),
+        // The registry lacks what its agency's manifest names, such as a column: they do not go together.
+        Failure::Malformed { .. } | Failure::Unsupported { .. } => Refusal::new(Code::RegistryBrokeContract).detail(detail),
     }
 }
 

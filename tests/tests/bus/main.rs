@@ -23,6 +23,7 @@ mod operators;
 mod paging;
 mod replies;
 mod rivals;
+mod sources;
 mod transport;
 mod updates;
 mod waiting;

@@ -73,8 +73,7 @@ fn coded(failure: Failure) -> String {
         Failure::Unavailable { .. } => Code::RegistryUnavailable,
         Failure::TimedOut { .. } => Code::RegistryTimeout,
         Failure::Unknown { .. } => Code::OutcomeUnknown,
-        Failure::Malformed { .. } => Code::RegistryBrokeContract,
-        Failure::Unsupported { .. } => Code::Internal,
+        Failure::Malformed { .. } | Failure::Unsupported { .. } => Code::RegistryBrokeContract,
     };
     format!("{code}: {failure}")
 }
