@@ -1,101 +1,71 @@
-//! The kind `odbc`: schemas, and the opening of connectors.
+//! The kind `odbc`: how its settings lead to a database.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rabita_relational::kind::{self as relational, Known, Options, parsed};
-use rabita_sdk::survey::{Foreseen, Recognised};
-use rabita_sdk::{
-    Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets, Survey, SurveyError, SurveyLimits, SurveySource,
-};
-use serde_json::Value;
+use rabita_relational::backend::Pool;
+use rabita_relational::dialect::Dialect;
+use rabita_relational::kind::{Bounds, Options, Reaching};
+use rabita_relational::survey::Catalogue;
+use rabita_sdk::survey::Recognised;
+use rabita_sdk::{Finding, Kind, RegistrySpec, Secrets, SurveyError, SurveyLimits, SurveySource};
+use serde_json::{Map, Value};
 
-use crate::check;
 use crate::pool::OdbcPool;
-use crate::settings::Settings;
-use crate::survey;
+use crate::settings::{Settings, Word};
 use crate::worker::Target;
+use crate::{check, survey};
 
 /// The kind `odbc`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Odbc;
+#[must_use]
+pub fn kind() -> Arc<dyn Kind> {
+    rabita_relational::kind::kind::<Odbc>()
+}
+
+/// By a driver of ODBC.
+struct Odbc;
 
 #[async_trait]
-impl Kind for Odbc {
-    fn name(&self) -> &'static str {
-        "odbc"
+impl Reaching for Odbc {
+    type Settings = Settings;
+
+    const NAME: &'static str = "odbc";
+
+    fn options(settings: &Settings) -> Options {
+        Options { read_only: settings.read_only, once: settings.once.clone() }
     }
 
-    fn settings_schema(&self) -> Value {
-        schemars::schema_for!(Settings).to_value()
+    fn check(settings: &Settings, _spec: &RegistrySpec, findings: &mut Vec<Finding>) -> Option<Dialect> {
+        findings.extend(check::settings(settings));
+        settings.dialect.map(Word::dialect)
     }
 
-    fn entity_schema(&self) -> Value {
-        relational::entity_schema()
+    fn pool(settings: &Settings, secrets: &dyn Secrets, bounds: &Bounds<'_>) -> Result<Box<dyn Pool>, String> {
+        Ok(Box::new(OdbcPool::new(target(settings, secrets, bounds.timeout)?, bounds.connections)))
     }
 
-    fn action_schema(&self) -> Option<Value> {
-        Some(relational::action_schema())
-    }
-
-    fn changes_schema(&self) -> Option<Value> {
-        Some(relational::changes_schema())
-    }
-
-    fn fixture_schema(&self) -> Value {
-        relational::fixture_schema()
-    }
-
-    fn asked_schema(&self) -> Option<Value> {
-        Some(relational::asked_schema())
-    }
-
-    fn empty_fixture(&self) -> Option<Value> {
-        Some(relational::empty_fixture())
-    }
-
-    fn check(&self, spec: &RegistrySpec) -> Vec<Finding> {
-        let Ok(settings) = serde_json::from_value::<Settings>(spec.settings.clone()) else {
-            return vec![Finding::new("/connector", "the settings are not of the form of this kind")];
-        };
-        let mut findings = check::settings(&settings);
-        let dialect = settings.dialect.map(crate::settings::Word::dialect);
-        findings.extend(relational::findings(spec, &Known { dialect, read_only: settings.read_only }));
-        findings
-    }
-
-    async fn open(&self, spec: RegistrySpec, secrets: &dyn Secrets) -> Result<Arc<dyn Connector>, OpenError> {
-        let settings: Settings = parsed(&spec.settings, "connector")?;
-        let pool = OdbcPool::new(target(&settings, secrets, spec.timeout)?, spec.concurrency);
-        relational::open(spec, options(settings), Box::new(pool))
-    }
-
-    async fn double(&self, spec: RegistrySpec, fixture: &Value) -> Result<Double, OpenError> {
-        let settings: Settings = parsed(&spec.settings, "connector")?;
-        relational::double(spec, options(settings), fixture).await
-    }
-
-    fn recognises(&self, source: &SurveySource) -> Recognised {
+    fn recognises(source: &SurveySource) -> Recognised {
         survey::recognises(source)
     }
 
-    async fn survey(&self, source: &SurveySource, secrets: &dyn Secrets, limits: &SurveyLimits) -> Result<Survey, SurveyError> {
-        survey::survey(source, secrets, limits).await
+    fn written(source: &SurveySource) -> Result<Map<String, Value>, SurveyError> {
+        survey::written(source)
     }
 
-    fn fixture(&self, foreseen: &Foreseen<'_>) -> Option<Value> {
-        relational::fixture(foreseen)
+    async fn catalogue(
+        settings: &Settings,
+        secrets: &dyn Secrets,
+        limits: &SurveyLimits,
+    ) -> Result<Option<Catalogue>, SurveyError> {
+        let target = target(settings, secrets, limits.question).map_err(SurveyError::Unsuitable)?;
+        survey::by_driver(Arc::new(target), limits).await
     }
-}
-
-fn options(settings: Settings) -> Options {
-    Options { read_only: settings.read_only, once: settings.once }
 }
 
 /// How the settings lead to the database.
-pub(crate) fn target(settings: &Settings, secrets: &dyn Secrets, statement_timeout: Duration) -> Result<Target, OpenError> {
+fn target(settings: &Settings, secrets: &dyn Secrets, statement_timeout: Duration) -> Result<Target, String> {
     Ok(Target {
         connection: connection(settings, secrets)?,
         dialect: settings.dialect,
@@ -107,7 +77,7 @@ pub(crate) fn target(settings: &Settings, secrets: &dyn Secrets, statement_timeo
 }
 
 /// The connection string. It holds secrets, so nobody prints it.
-fn connection(settings: &Settings, secrets: &dyn Secrets) -> Result<String, OpenError> {
+fn connection(settings: &Settings, secrets: &dyn Secrets) -> Result<String, String> {
     let mut parts = Vec::new();
     let mut add = |keyword: &str, value: &str| parts.push(format!("{keyword}={};", attribute(value)));
     if let Some(driver) = &settings.driver {
@@ -117,13 +87,13 @@ fn connection(settings: &Settings, secrets: &dyn Secrets) -> Result<String, Open
         add("DSN", dsn);
     }
     for (keyword, value) in &settings.keywords {
-        add(keyword, secrets.text(value).map_err(OpenError)?.expose());
+        add(keyword, secrets.text(value)?.expose());
     }
     if let Some(user) = &settings.user {
         add("UID", user);
     }
     if let Some(password) = &settings.password {
-        add("PWD", secrets.resolve(password).map_err(OpenError)?.expose());
+        add("PWD", secrets.resolve(password)?.expose());
     }
     Ok(parts.concat())
 }
@@ -184,7 +154,6 @@ mod tests {
 
     #[test]
     fn knows_a_dialect_by_what_drivers_call_their_database() {
-        use crate::settings::Word;
         let known = [
             ("Microsoft SQL Server", Word::SqlServer),
             ("Oracle", Word::Oracle),

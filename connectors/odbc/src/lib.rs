@@ -21,4 +21,4 @@ mod pool;
 mod value;
 mod worker;
 
-pub use kind::Odbc;
+pub use kind::kind;

@@ -1,45 +1,26 @@
-//! Asks a database what it holds: what `rabita_relational::survey` asks, by a driver. The address is `odbc:` and a
-//! connection string.
+//! The address of a database that is to be asked what it holds, `odbc:` and a connection string; and its driver's
+//! catalogue.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use rabita_relational::survey::Surveyor;
-use rabita_sdk::survey::{Recognised, Survey, SurveyError, SurveyLimits, SurveySource};
-use rabita_sdk::{Secrets, TextOrSecret};
+use rabita_relational::fault::{AnyFault, Moment};
+use rabita_relational::survey::Catalogue;
+use rabita_sdk::TextOrSecret;
+use rabita_sdk::survey::{Recognised, SurveyError, SurveyLimits, SurveySource};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use crate::catalogue;
-use crate::kind::target;
-use crate::pool::OdbcPool;
-use crate::settings::Settings;
-use crate::worker::Worker;
+use crate::worker::{Target, Worker};
 
 /// Whether an address is one of a driver.
 pub(crate) fn recognises(source: &SurveySource) -> Recognised {
     if source.has_scheme(&["odbc"]) { Recognised::Surely } else { Recognised::No }
 }
 
-/// The survey.
-pub(crate) async fn survey(source: &SurveySource, secrets: &dyn Secrets, limits: &SurveyLimits) -> Result<Survey, SurveyError> {
-    let written = settings(source)?;
-    let unsuitable = |error: serde_json::Error| SurveyError::Unsuitable(format!("the settings of the connector: {error}"));
-    let mut settings: Settings = serde_json::from_value(Value::Object(written.clone())).map_err(unsuitable)?;
-    settings.read_only = true;
-    let target = || target(&settings, secrets, limits.question).map_err(|error| SurveyError::Unsuitable(error.0));
-    let catalogue = by_driver(Arc::new(target()?), limits).await?;
-    let pool = Box::new(OdbcPool::new(target()?, 2));
-    let mut survey = Surveyor { pool, source, limits }.survey(catalogue).await?;
-    survey.settings = written;
-    Ok(survey)
-}
-
 /// The driver's own catalogue, where the database's is not known.
-async fn by_driver(
-    target: Arc<crate::worker::Target>,
-    limits: &SurveyLimits,
-) -> Result<Option<rabita_relational::survey::Catalogue>, SurveyError> {
+pub(crate) async fn by_driver(target: Arc<Target>, limits: &SurveyLimits) -> Result<Option<Catalogue>, SurveyError> {
     let slot = Arc::new(Semaphore::new(1)).acquire_owned().await;
     let slot = slot.map_err(|_| SurveyError::Unreachable("the survey was ended".to_owned()))?;
     let asking = async {
@@ -48,16 +29,15 @@ async fn by_driver(
             return Ok(None);
         }
         let read = worker.run(catalogue::read).await;
-        let said = |fault: rabita_relational::fault::AnyFault| fault.failure(rabita_relational::fault::Moment::Reading);
+        let said = |fault: AnyFault| fault.failure(Moment::Reading);
         read.map(Some).map_err(|fault| SurveyError::Unreachable(said(fault).to_string()))
     };
     let late = || SurveyError::Unreachable("the driver took longer than it may to tell what there is".to_owned());
     tokio::time::timeout_at((Instant::now() + limits.whole).into(), asking).await.unwrap_or_else(|_| Err(late()))
 }
 
-/// The manifest's `connector:`, out of a connection string. Nothing but reading is asked of the registry until somebody
-/// wants more.
-fn settings(source: &SurveySource) -> Result<Map<String, Value>, SurveyError> {
+/// The settings that a connection string stands for.
+pub(crate) fn written(source: &SurveySource) -> Result<Map<String, Value>, SurveyError> {
     let TextOrSecret::Text(address) = &source.address else {
         return Err(SurveyError::Unsuitable(
             "a connection string is given in the open, without a password; the password by reference as a setting \
@@ -87,7 +67,5 @@ fn settings(source: &SurveySource) -> Result<Map<String, Value>, SurveyError> {
     if !keywords.is_empty() {
         settings.insert("keywords".to_owned(), Value::Object(keywords));
     }
-    settings.extend(source.settings.clone());
-    settings.entry("read_only").or_insert(json!(true));
     Ok(settings)
 }

@@ -40,8 +40,8 @@ pub(crate) fn settings(settings: &Settings, spec: &RegistrySpec, findings: &mut 
     scheme
 }
 
-fn has_password(url: &str) -> bool {
-    let Some((_, rest)) = url.split_once("://") else { return false };
-    let authority = rest.split('/').next().unwrap_or_default();
+/// Whether a password stands in a URL.
+pub(crate) fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
     authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
 }

@@ -9,7 +9,7 @@ use rabita_sdk::Kinds;
 pub fn all() -> Kinds {
     Kinds::new(vec![
         rabita_sql::kind(),
-        Arc::new(rabita_odbc::Odbc),
+        rabita_odbc::kind(),
         rabita_rest::kind(),
         Arc::new(rabita_soap::Soap),
         rabita_queue::kind(),

@@ -1,6 +1,5 @@
 //! Makes a pool from the settings. No connection is opened here.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::settings::{Scheme, Settings, TlsMode};
 use rabita_relational::backend::Pool;
 use rabita_relational::dialect::{Grammar as _, MySql, Postgres};
 use rabita_relational::doubt::Doubt;
+use rabita_relational::kind::Bounds;
 
 /// A database's server: where it listens, and what is known of the connections to it.
 #[derive(Debug)]
@@ -51,12 +51,8 @@ pub(crate) struct Pooling<'a> {
     pub(crate) url: &'a str,
     /// The password, looked up.
     pub(crate) password: Option<&'a str>,
-    /// The most connections.
-    pub(crate) connections: usize,
-    /// The longest that a statement may take.
-    pub(crate) timeout: Duration,
-    /// What relative file names are relative to.
-    pub(crate) directory: &'a Path,
+    /// What the connections keep to; relative file names are relative to its directory.
+    pub(crate) bounds: &'a Bounds<'a>,
 }
 
 /// A pool that connects when it is first asked.
@@ -82,8 +78,8 @@ pub(crate) fn connect(settings: &Settings, pooling: &Pooling<'_>) -> Result<Box<
 
 fn pool<DB: Database>(settings: &Settings, pooling: &Pooling<'_>) -> PoolOptions<DB> {
     PoolOptions::new()
-        .max_connections(u32::try_from(pooling.connections.max(1)).unwrap_or(u32::MAX))
-        .min_connections(settings.idle_connections.min(u32::try_from(pooling.connections).unwrap_or(u32::MAX)))
+        .max_connections(u32::try_from(pooling.bounds.connections.max(1)).unwrap_or(u32::MAX))
+        .min_connections(settings.idle_connections.min(u32::try_from(pooling.bounds.connections).unwrap_or(u32::MAX)))
         .acquire_timeout(settings.connect_timeout())
         .idle_timeout(Duration::from_secs(600))
         .max_lifetime(Duration::from_secs(1800))
@@ -129,7 +125,7 @@ fn postgres_options(settings: &Settings, pooling: &Pooling<'_>) -> Result<(PgCon
 }
 
 fn postgres(settings: &Settings, pooling: &Pooling<'_>, options: PgConnectOptions, doubt: &Arc<Doubt>) -> sqlx::PgPool {
-    let setup = Postgres { numbered: true }.setup(pooling.timeout, settings.read_only);
+    let setup = Postgres { numbered: true }.setup(pooling.bounds.timeout, settings.read_only);
     let setup = setup.into_iter().map(|step| step.sql).collect::<Vec<_>>().join("; ");
     doubting(pool::<sqlx::Postgres>(settings, pooling), doubt)
         .after_connect(move |connection, _| {
@@ -162,7 +158,7 @@ fn mysql_options(settings: &Settings, pooling: &Pooling<'_>) -> Result<(MySqlCon
 }
 
 fn mysql(settings: &Settings, pooling: &Pooling<'_>, options: MySqlConnectOptions, doubt: &Arc<Doubt>) -> sqlx::MySqlPool {
-    let setup = MySql.setup(pooling.timeout, settings.read_only);
+    let setup = MySql.setup(pooling.bounds.timeout, settings.read_only);
     doubting(pool::<sqlx::MySql>(settings, pooling), doubt)
         .after_connect(move |connection, _| {
             let setup = setup.clone();
@@ -182,10 +178,10 @@ fn mysql(settings: &Settings, pooling: &Pooling<'_>, options: MySqlConnectOption
 fn sqlite(settings: &Settings, pooling: &Pooling<'_>) -> Result<sqlx::SqlitePool, String> {
     let file = sqlite_file(pooling.url).ok_or("the URL is not of the form sqlite:FILE")?;
     let options = SqliteConnectOptions::new()
-        .filename(pooling.directory.join(file))
+        .filename(pooling.bounds.directory.join(file))
         .create_if_missing(false)
         .read_only(settings.read_only)
-        .busy_timeout(pooling.timeout);
+        .busy_timeout(pooling.bounds.timeout);
     // Asking whether a connection still lives costs as much as a read, and a file does not hang up.
     Ok(pool::<sqlx::Sqlite>(settings, pooling).test_before_acquire(false).connect_lazy_with(options))
 }
@@ -208,6 +204,6 @@ fn is_local(host: &str) -> bool {
 
 fn authority(settings: &Settings, pooling: &Pooling<'_>) -> Result<Option<Vec<u8>>, String> {
     let Some(file) = &settings.tls.ca_file else { return Ok(None) };
-    let pem = std::fs::read(pooling.directory.join(file)).map_err(|error| format!("{}: {error}", file.display()))?;
+    let pem = std::fs::read(pooling.bounds.directory.join(file)).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(Some(pem))
 }

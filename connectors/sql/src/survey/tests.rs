@@ -8,6 +8,9 @@ use rabita_sdk::survey::{Documents, SurveyedEntity};
 use rabita_sdk::{Legacy, SecretRef, SecretText, Source, TextOrSecret};
 use sqlx::Connection as _;
 
+use rabita_sdk::Secrets;
+use rabita_sdk::survey::SurveyLimits;
+
 use super::*;
 
 struct Nothing;
@@ -65,7 +68,7 @@ async fn register() -> (tempfile::TempDir, SurveySource) {
 #[tokio::test]
 async fn finds_tables_views_keys_references_indexes_and_tables_of_codes() {
     let (_directory, source) = register().await;
-    let survey = survey(&source, &NoSecrets, &SurveyLimits::default()).await.expect("a survey");
+    let survey = crate::kind().survey(&source, &NoSecrets, &SurveyLimits::default()).await.expect("a survey");
     let entities: BTreeMap<&str, &SurveyedEntity> = survey.entities.iter().map(|entity| (entity.name.as_str(), entity)).collect();
     assert_eq!(
         entities.keys().copied().collect::<Vec<_>>(),
@@ -94,21 +97,21 @@ async fn looks_only_at_what_is_wanted_and_says_what_is_not_there() {
     let (_directory, mut source) = register().await;
     source.only = vec!["person".to_owned()];
     source.narrow = Some("office = 'BAK'".to_owned());
-    let found = survey(&source, &NoSecrets, &SurveyLimits::default()).await.expect("a survey");
+    let found = crate::kind().survey(&source, &NoSecrets, &SurveyLimits::default()).await.expect("a survey");
     assert_eq!(found.entities.len(), 1);
     assert_eq!(found.entities[0].samples.0.len(), 1);
     assert_eq!(found.entities[0].from, json!({ "table": "person", "where": "office = 'BAK'" }));
     source.narrow = Some("1 = 1; DROP TABLE person".to_owned());
-    assert!(matches!(survey(&source, &NoSecrets, &SurveyLimits::default()).await, Err(SurveyError::Unsuitable(_))));
+    assert!(matches!(crate::kind().survey(&source, &NoSecrets, &SurveyLimits::default()).await, Err(SurveyError::Unsuitable(_))));
     source.narrow = None;
     source.only = vec!["persons".to_owned()];
-    let error = survey(&source, &NoSecrets, &SurveyLimits::default()).await.expect_err("no such table").to_string();
+    let error = crate::kind().survey(&source, &NoSecrets, &SurveyLimits::default()).await.expect_err("no such table").to_string();
     assert!(error.contains("there is no table persons") && error.contains("person, "), "{error}");
 }
 
 #[tokio::test]
 async fn an_address_with_a_password_is_not_taken() {
-    let error = survey(&source("postgres://rabita:geheim@127.0.0.1/x"), &NoSecrets, &SurveyLimits::default()).await;
+    let error = crate::kind().survey(&source("postgres://rabita:geheim@127.0.0.1/x"), &NoSecrets, &SurveyLimits::default()).await;
     let error = error.expect_err("a password in the open").to_string();
     assert!(error.contains("password") && !error.contains("geheim"), "{error}");
     assert!(!has_password("postgres://rabita@127.0.0.1:5432/x"));
