@@ -64,14 +64,17 @@ pub(crate) fn execute(attached: &Attached, statement: &Statement) -> Result<u64,
 
 /// Runs a statement without parameters.
 pub(crate) fn run(attached: &Attached, sql: &str) -> Result<(), AnyFault> {
+    if attached.prepares_all {
+        return prepare(attached, sql)?.execute(()).map(drop).map_err(|error| attached.fault(error));
+    }
     let mut handle = allocate(attached)?;
     handle.execute(sql, ()).map(drop).map_err(|error| attached.fault(error))
 }
 
 /// The columns of a query that answers no row.
 pub(crate) fn describe(attached: &Attached, query: &str) -> Result<Vec<Column>, AnyFault> {
-    let mut handle = allocate(attached)?;
-    let Some(mut cursor) = handle.execute(query, ()).map_err(|error| attached.fault(error))? else { return Ok(Vec::new()) };
+    let mut handle = prepare(attached, query)?;
+    let Some(mut cursor) = handle.execute(()).map_err(|error| attached.fault(error))? else { return Ok(Vec::new()) };
     columns(attached, &mut cursor)
 }
 
@@ -173,8 +176,7 @@ pub(crate) fn allocate(attached: &Attached) -> Result<Preallocated<StatementImpl
     Ok(handle)
 }
 
-/// A statement with parameters. It is prepared by itself: MariaDB's driver was seen to crash at a broken answer in the call that
-/// does both at once.
+/// A statement with parameters. It is prepared by itself, for the sake of [`Attached::prepares_all`].
 fn prepare<'a>(attached: &'a Attached, sql: &str) -> Result<Prepared<StatementImpl<'a>>, AnyFault> {
     let mut handle = attached.connection.prepare(sql).map_err(|error| attached.fault(error))?;
     if let Some(seconds) = attached.stops_after {

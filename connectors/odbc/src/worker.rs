@@ -36,6 +36,9 @@ pub(crate) struct Attached {
     pub(crate) dialect: Dialect,
     /// After so many seconds a driver stops a statement, where the database does not do it by itself.
     pub(crate) stops_after: Option<usize>,
+    /// Whether each statement is prepared by itself, also one that needs it not. MariaDB's driver (seen in 3.1.15) that is
+    /// told to do both at once reads the columns of an answer that was cut before they came, and breaks the process.
+    pub(crate) prepares_all: bool,
 }
 
 impl Attached {
@@ -105,7 +108,7 @@ fn attach(target: &Target) -> Result<Attached, Failure> {
     let dialect = word.dialect();
     let stops_after =
         (!dialect.stops_statements()).then(|| usize::try_from(seconds(target.statement_timeout)).unwrap_or(usize::MAX));
-    let attached = Attached { connection, dialect, stops_after };
+    let attached = Attached { connection, dialect, stops_after, prepares_all: word == Word::Mariadb };
     for step in dialect.setup(target.statement_timeout, target.read_only) {
         let done = match (value::run(&attached, &step.sql), step.or) {
             (Err(_), Some(other)) => value::run(&attached, &other),

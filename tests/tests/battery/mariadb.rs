@@ -14,7 +14,7 @@ use sqlx::{query, query_as};
 
 rabita_battery::battery!(People, stallable);
 
-struct People {
+pub(crate) struct People {
     server: Server,
     database: String,
     direct: MySqlPool,

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rabita_battery::{Need, Person, Stall, Stallable, Subject, Target, people};
-use rabita_odbc::Odbc;
 use rabita_sdk::survey::{Documents, SurveyError, SurveyLimits, SurveySource};
 use rabita_sdk::{Failure, Kind, Legacy, RegistrySpec, Source, TextOrSecret};
 use rabita_tests::odbc::driver;
@@ -16,6 +15,11 @@ use serde_json::{Value, json};
 mod postgres {
     rabita_battery::battery!(People, stallable);
     type People = super::OverOdbc<super::super::postgres::People>;
+}
+
+mod mariadb {
+    rabita_battery::battery!(People, stallable);
+    type People = super::OverOdbc<super::super::mariadb::People>;
 }
 
 mod sqlite {
@@ -33,7 +37,7 @@ impl<S: Subject> Subject for OverOdbc<S> {
     }
 
     fn kind(&self) -> Arc<dyn Kind> {
-        Arc::new(Odbc)
+        rabita_odbc::kind()
     }
 
     fn spec(&self, target: Target) -> RegistrySpec {
@@ -119,8 +123,11 @@ fn reached(spec: &RegistrySpec) -> Value {
     let (user, place) = rest.trim_start_matches('/').split_once('@').expect("a user");
     let (address, database) = place.split_once('/').expect("a database");
     let (host, port) = address.split_once(':').expect("a port");
-    let keywords = json!({ "Servername": host, "LFConversion": "0" });
-    let mut settings = json!({ "driver": driver("psqlodbcw.so"), "user": user, "keywords": keywords });
+    let (library, keywords) = match scheme {
+        "mariadb" => ("libmaodbc.so", json!({ "Server": host, "CHARSET": "utf8mb4" })),
+        _ => ("psqlodbcw.so", json!({ "Servername": host, "LFConversion": "0" })),
+    };
+    let mut settings = json!({ "driver": driver(library), "user": user, "keywords": keywords });
     settings["keywords"]["Port"] = json!(port);
     settings["keywords"]["Database"] = json!(database);
     settings
@@ -138,7 +145,7 @@ async fn a_driver_for_sql_server_finds_nobody_who_listens_and_quickly() {
         "dialect": "sql_server",
     });
     let spec = people::registry(settings, json!({ "table": "people", "bump": "increment" }));
-    let connector = Odbc.open(spec, &rabita_battery::world::NoSecrets).await.expect("it opens");
+    let connector = rabita_odbc::kind().open(spec, &rabita_battery::world::NoSecrets).await.expect("it opens");
     let began = Instant::now();
     let call = rabita_battery::world::within(Duration::from_secs(20));
     let answer = connector.probe(&call).await;
@@ -173,7 +180,10 @@ async fn a_driver_tells_tables_keys_and_references_where_the_catalogue_is_not_kn
             directory: scratch.path().to_path_buf(),
             documents: Arc::new(NoDocuments),
         };
-        let survey = Odbc.survey(&source, &rabita_battery::world::NoSecrets, &SurveyLimits::default()).await.expect("a survey");
+        let survey = rabita_odbc::kind()
+            .survey(&source, &rabita_battery::world::NoSecrets, &SurveyLimits::default())
+            .await
+            .expect("a survey");
         let person = survey.entities.iter().find(|entity| entity.name == "person").expect("a table");
         assert_eq!(person.key, [Source::new("pin")], "{dialect}");
         assert_eq!(person.references[0].to, "office", "{dialect}");

@@ -40,13 +40,15 @@ pub async fn leaves_nothing_under_way_when_calls_are_dropped<S: Subject>() {
     // What answers from a copy looks after the registry by itself, whether anybody calls or not.
     if let Some(proxy) = world.proxy.as_ref().filter(|_| !S::answers_from_copies()) {
         assert_eq!(world.read(&people[0].pin).await, Ok(Some(people[0].clone())));
-        // A pool may look after a connection that it gets back, a moment later: that is no call.
-        let mut quiet = 0;
-        let is_quiet = async || {
-            quiet = if proxy.waiting() == 0 { quiet + 1 } else { 0 };
-            quiet > 10
-        };
-        eventually("the pool has looked after its connections", Duration::from_secs(5), is_quiet).await;
+        if world.subject.lets_go() {
+            // A pool may look after a connection that it gets back, a moment later: that is no call.
+            let mut quiet = 0;
+            let is_quiet = async || {
+                quiet = if proxy.waiting() == 0 { quiet + 1 } else { 0 };
+                quiet > 10
+            };
+            eventually("the pool has looked after its connections", Duration::from_secs(5), is_quiet).await;
+        }
         proxy.set(Fault::BlackHole);
         drop_under_way(&world, &people, INSTANT * 3).await;
         if world.subject.lets_go() {
