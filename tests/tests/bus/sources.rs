@@ -1,13 +1,10 @@
-//! A registry whose source goes away, or is no longer what its manifest says.
+//! A registry that comes as files, and whose source goes away.
 
 use std::time::Duration;
 
 use rabita_tests::bus::{Bus, Country};
 use rabita_tests::eventually;
 use serde_json::Value;
-use sqlx::{ConnectOptions, Connection, Executor};
-
-use crate::register;
 
 const LONG: Duration = Duration::from_secs(30);
 const AYGUN: &str = "/api/people/v1/persons/5ZJBKH7";
@@ -41,35 +38,6 @@ async fn a_registry_of_files_that_starts_while_its_source_is_away_answers_with_i
     assert!(!is_ready && why.contains("unavailable"), "operators see that the source is away: {why}");
     assert_eq!(bus.portal().get(AYGUN).await.good().json()["country"], "AZ", "it serves what it has, the codes with it");
     assert!(bus.stop().await);
-}
-
-#[tokio::test]
-async fn a_registry_that_lacks_a_column_of_its_manifest_says_which_and_serves_again_once_it_is_there() {
-    let country = register::country("").await;
-    let bus = country.start().await;
-    let path = format!("/api/register/v1/persons/{}", register::pin(0));
-    eventually("it is ready", LONG, async || health(&bus, "register").await.0).await;
-    let _ = bus.portal().get(&path).await.good();
-
-    alter(&country, "ALTER TABLE VATANDASH RENAME COLUMN SOYAD TO FAMILIYA").await;
-    let refused = bus.portal().get(&path).await.refused(502, "registry_broke_contract");
-    assert!(!refused.text().contains("SOYAD"), "names of columns are for operators: {}", refused.text());
-    eventually("operators are told what is lacking", LONG, async || !health(&bus, "register").await.0).await;
-    let (_, why) = health(&bus, "register").await;
-    assert!(why.contains("v1/persons") && why.contains("SOYAD"), "{why}");
-
-    alter(&country, "ALTER TABLE VATANDASH RENAME COLUMN FAMILIYA TO SOYAD").await;
-    eventually("it is ready again", LONG, async || health(&bus, "register").await.0).await;
-    let _ = bus.portal().get(&path).await.good();
-    assert!(bus.stop().await);
-}
-
-/// Alters the register behind the back of the bus.
-async fn alter(country: &Country, sql: &'static str) {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(country.path().join("register.db"));
-    let mut database = options.connect().await.expect("the register");
-    database.execute(sql).await.expect("it can be altered");
-    database.close().await.expect("the file is written");
 }
 
 const MANIFEST: &str = r#"
