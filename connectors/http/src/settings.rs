@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 use rabita_sdk::Rule;
 use rabita_sdk::finding::token;
 use rabita_sdk::{Finding, SecretRef, TextOrSecret};
+use rabita_tls::TlsVersion;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -64,16 +65,6 @@ pub struct Tls {
     /// Takes whoever answers for the registry. Anyone on the way can then read and change everything.
     #[serde(default)]
     pub dangerously_accept_any_certificate: bool,
-}
-
-/// A version of TLS.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum TlsVersion {
-    #[default]
-    #[serde(rename = "1.2")]
-    V1_2,
-    #[serde(rename = "1.3")]
-    V1_3,
 }
 
 /// How the bus says who it is.

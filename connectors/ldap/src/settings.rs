@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rabita_sdk::{SecretRef, TextOrSecret};
+use rabita_tls::TlsVersion;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
@@ -99,16 +100,6 @@ pub struct Tls {
     /// Lets records and passwords go over the network in clear. A loopback address needs no leave for that.
     #[serde(default)]
     pub dangerously_speak_in_clear: bool,
-}
-
-/// A version of TLS.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum TlsVersion {
-    #[default]
-    #[serde(rename = "1.2")]
-    V1_2,
-    #[serde(rename = "1.3")]
-    V1_3,
 }
 
 /// Who the bus is to the directory.
