@@ -4,7 +4,7 @@
 //! columns asked for, record by record: no file is held in memory as a whole, unless its format leaves no choice.
 
 mod bounded;
-mod charset;
+pub mod charset;
 pub mod copybook;
 mod delimited;
 mod fixed;
@@ -14,7 +14,7 @@ mod number;
 mod page;
 mod sheet;
 mod typed;
-mod xml;
+pub mod xml;
 
 use std::io::Read;
 use std::path::Path;

@@ -6,6 +6,7 @@ mod beside;
 mod fixture;
 mod guess;
 mod tell;
+mod xml;
 
 use std::path::Path;
 
@@ -32,7 +33,7 @@ pub(crate) fn recognises(source: &SurveySource) -> Recognised {
     if source.has_ending(&["csv", "tsv", "jsonl", "ndjson", "xlsx", "xlsb", "ods", "cpy", "cob", "cbl"]) {
         return Recognised::Surely;
     }
-    if source.has_ending(&["txt", "dat", "fix", "asc", "xls"]) { Recognised::Perhaps } else { Recognised::No }
+    if source.has_ending(&["txt", "dat", "fix", "asc", "xls", "xml"]) { Recognised::Perhaps } else { Recognised::No }
 }
 
 /// Looks at a file.
@@ -65,6 +66,8 @@ fn of_sample(source: &SurveySource, path: &Path, name: &str, limits: &SurveyLimi
         guess::json_lines(&head)
     } else if source.has_ending(&["xlsx", "xlsb", "xls", "ods"]) {
         guess::sheet(path)
+    } else if source.has_ending(&["xml"]) {
+        xml::document(&head)
     } else {
         guess::text(&head)
     };

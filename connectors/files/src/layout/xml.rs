@@ -32,26 +32,17 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// The records of a document, each with all that is in it.
+    pub fn rows(&self, input: Input) -> Result<Rows, Fault> {
+        let (reader, seen) = reader(input, self.charset)?;
+        Ok(Rows { reader, record: self.record.clone(), seen, buffer: Vec::new(), depth: 0, count: 0 })
+    }
+}
+
 impl super::Layout for Layout {
-    fn open(&self, mut input: Input, selection: &Selection) -> Result<Box<dyn Records>, Fault> {
-        let mut head = Vec::new();
-        let read = (&mut input).take(HEAD).read_to_end(&mut head);
-        read.map_err(|error| Fault::last(0, format!("a file that can be read to its end ({})", error.kind())))?;
-        let charset = declared(&head).unwrap_or(self.charset);
-        let whole: Input = Box::new(std::io::Cursor::new(head).chain(input));
-        let seen = Arc::new(Seen::default());
-        let bounded: Input = Box::new(Bounded::new(charset.decoded(whole), Arc::clone(&seen)));
-        let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, bounded));
-        reader.config_mut().expand_empty_elements = true;
-        Ok(Box::new(Open {
-            reader,
-            record: self.record.clone(),
-            selection: selection.clone(),
-            seen,
-            buffer: Vec::new(),
-            depth: 0,
-            count: 0,
-        }))
+    fn open(&self, input: Input, selection: &Selection) -> Result<Box<dyn Records>, Fault> {
+        Ok(Box::new(Open { rows: self.rows(input)?, selection: selection.clone() }))
     }
 
     fn columns(&self) -> Option<Vec<Source>> {
@@ -70,8 +61,22 @@ impl super::Layout for Layout {
 /// So much of a document is looked at for its declaration.
 const HEAD: u64 = 256;
 
+/// Reads a document in the encoding that it says it has, or else in this one, and tells how much was seen of it.
+pub fn reader(mut input: Input, charset: Charset) -> Result<(Reader<BufReader<Input>>, Arc<Seen>), Fault> {
+    let mut head = Vec::new();
+    let read = (&mut input).take(HEAD).read_to_end(&mut head);
+    read.map_err(|error| Fault::last(0, format!("a file that can be read to its end ({})", error.kind())))?;
+    let charset = declared(&head).unwrap_or(charset);
+    let whole: Input = Box::new(std::io::Cursor::new(head).chain(input));
+    let seen = Arc::new(Seen::default());
+    let bounded: Input = Box::new(Bounded::new(charset.decoded(whole), Arc::clone(&seen)));
+    let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, bounded));
+    reader.config_mut().expand_empty_elements = true;
+    Ok((reader, seen))
+}
+
 /// The encoding that a document says it has, where its declaration is in ASCII.
-fn declared(head: &[u8]) -> Option<Charset> {
+pub fn declared(head: &[u8]) -> Option<Charset> {
     let text: String = head.iter().map(|byte| char::from(*byte)).collect();
     let declaration = text.strip_prefix("<?xml")?.split("?>").next()?;
     let told = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
@@ -80,9 +85,22 @@ fn declared(head: &[u8]) -> Option<Charset> {
 }
 
 struct Open {
+    rows: Rows,
+    selection: Selection,
+}
+
+impl Records for Open {
+    fn next(&mut self, values: &mut Vec<Legacy>) -> Result<Option<u64>, Fault> {
+        let Some((number, row)) = self.rows.read()? else { return Ok(None) };
+        pick(&row, &self.selection, values);
+        Ok(Some(number))
+    }
+}
+
+/// The records of a document, one after the other.
+pub struct Rows {
     reader: Reader<BufReader<Input>>,
     record: String,
-    selection: Selection,
     seen: Arc<Seen>,
     buffer: Vec<u8>,
     depth: usize,
@@ -105,8 +123,9 @@ const MEMBERS_MAX: usize = 1_000;
 /// What an element, or an attribute, takes besides its text.
 const ELEMENT: usize = 64;
 
-impl Records for Open {
-    fn next(&mut self, values: &mut Vec<Legacy>) -> Result<Option<u64>, Fault> {
+impl Rows {
+    /// The next record, and its number.
+    pub fn read(&mut self) -> Result<Option<(u64, Row)>, Fault> {
         let mut open: Vec<Element> = Vec::new();
         let mut size = 0;
         loop {
@@ -147,8 +166,7 @@ impl Records for Open {
                                 Legacy::Group(row) => row,
                                 text => [("#text", text)].into_iter().collect(),
                             };
-                            pick(&row, &self.selection, values);
-                            return Ok(Some(number));
+                            return Ok(Some((number, row)));
                         }
                     }
                 }

@@ -1,11 +1,13 @@
 //! A test's `legacy:` out of rows: the file that they stand in.
 
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use rabita_sdk::survey::Foreseen;
 use rabita_sdk::{Legacy, Row, Source};
 use serde_json::{Value, json};
 
 use super::object;
-use crate::from::{Delimited, Format, From};
+use crate::from::{Delimited, Format, From, Xml};
 
 /// A file with the rows, and one for each table of codes; `None` where the format is one that can't be written.
 pub(crate) fn fixture(foreseen: &Foreseen<'_>) -> Option<Value> {
@@ -19,7 +21,8 @@ pub(crate) fn fixture(foreseen: &Foreseen<'_>) -> Option<Value> {
         Format::JsonLines(_) => json!(
             foreseen.rows.iter().filter_map(|row| Some(serde_json::to_string(&nested(row)).ok()? + "\n")).collect::<String>()
         ),
-        Format::Xml(_) | Format::Sheet(_) => return None,
+        Format::Xml(spec) => json!(xml(spec, foreseen.rows)?),
+        Format::Sheet(_) => return None,
     };
     let mut files = object(&[(&name(&from.file), content)]);
     for (table, rows) in foreseen.tables {
@@ -43,6 +46,47 @@ fn nested(row: &Row) -> Row {
     let mut nested = Row::with_capacity(row.len());
     row.iter().for_each(|(name, value)| nested.put(&Source::new(name), value.clone()));
     nested
+}
+
+/// A document with the rows.
+fn xml(spec: &Xml, rows: &[Row]) -> Option<String> {
+    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None))).ok()?;
+    writer.write_event(Event::Start(BytesStart::new("records"))).ok()?;
+    for row in rows {
+        element(&mut writer, &spec.record, &Legacy::Group(nested(row))).ok()?;
+    }
+    writer.write_event(Event::End(BytesEnd::new("records"))).ok()?;
+    String::from_utf8(writer.into_inner()).ok()
+}
+
+/// A value as the layout reads it: `@name` is an attribute, `#text` the text beside others, a list elements of one name.
+fn element(writer: &mut Writer<Vec<u8>>, name: &str, value: &Legacy) -> std::io::Result<()> {
+    let mut start = BytesStart::new(name);
+    match value {
+        Legacy::List(items) => items.iter().try_for_each(|item| element(writer, name, item)),
+        Legacy::Group(row) => {
+            let row = nested(row);
+            for (name, value) in row.iter() {
+                if let (Some(name), Some(text)) = (name.strip_prefix('@'), value.to_text()) {
+                    start.push_attribute((name, &*text));
+                }
+            }
+            writer.write_event(Event::Start(start))?;
+            for (name, value) in row.iter().filter(|(name, value)| !name.starts_with('@') && !value.is_null()) {
+                match name {
+                    "#text" => writer.write_event(Event::Text(BytesText::new(&value.to_text().unwrap_or_default())))?,
+                    _ => element(writer, name, value)?,
+                }
+            }
+            writer.write_event(Event::End(BytesEnd::new(name)))
+        }
+        value => {
+            writer.write_event(Event::Start(start))?;
+            writer.write_event(Event::Text(BytesText::new(&value.to_text().unwrap_or_default())))?;
+            writer.write_event(Event::End(BytesEnd::new(name)))
+        }
+    }
 }
 
 /// The text of a file with a header: columns that are known by a number stand at that place.

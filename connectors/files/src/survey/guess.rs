@@ -23,8 +23,8 @@ pub(super) struct Guessed {
     pub(super) unsure: Vec<String>,
 }
 
-/// So many lines are looked at.
-const LINES: usize = 200;
+/// So many lines or records are looked at.
+pub(super) const LINES: usize = 200;
 
 /// A file of lines: delimited, or with fixed places.
 pub(super) fn text(head: &[u8]) -> Result<Guessed, String> {
@@ -46,7 +46,7 @@ pub(super) fn text(head: &[u8]) -> Result<Guessed, String> {
 }
 
 /// The encoding and the text, and what is unsure of it.
-fn decoded(head: &[u8]) -> Result<(String, String, Vec<String>), String> {
+pub(super) fn decoded(head: &[u8]) -> Result<(String, String, Vec<String>), String> {
     if let Some((encoding, _)) = encoding_rs::Encoding::for_bom(head) {
         let name = if encoding == encoding_rs::UTF_8 { "utf-8" } else { "utf-16" };
         return Ok((name.to_owned(), encoding.decode(head).0.into_owned(), Vec::new()));
@@ -204,7 +204,8 @@ pub(super) fn json_lines(head: &[u8]) -> Result<Guessed, String> {
     Ok(Guessed { format, columns, names: Vec::new(), groups, key: None, as_text: false, unsure: Vec::new() })
 }
 
-fn members(row: &Row, before: &str, columns: &mut Vec<Source>, groups: &mut Vec<GroupSpec>) {
+/// The values of a row as columns, and its lists as groups.
+pub(super) fn members(row: &Row, before: &str, columns: &mut Vec<Source>, groups: &mut Vec<GroupSpec>) {
     for (name, value) in row.iter() {
         let source = Source::new(&format!("{before}{name}"));
         match value {

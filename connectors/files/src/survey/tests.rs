@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rabita_sdk::TextOrSecret;
-use rabita_sdk::survey::{Documents, Recognised, Survey, SurveyError, SurveyLimits, SurveySource, SurveyedEntity};
+use rabita_sdk::survey::{
+    Documents, Foreseen, Question, Recognised, Survey, SurveyError, SurveyLimits, SurveySource, SurveyedEntity,
+};
 
 struct NoDocuments;
 
@@ -39,6 +41,13 @@ fn surveyed(name: &str, content: &[u8]) -> Result<Survey, SurveyError> {
 
 fn entity(name: &str, content: &[u8]) -> SurveyedEntity {
     surveyed(name, content).expect("a survey").entities.remove(0)
+}
+
+/// The `legacy:` of a test with the samples.
+fn fixture(found: &SurveyedEntity) -> serde_json::Value {
+    let (settings, question) = (serde_json::Map::new(), Question::Read(&[]));
+    let foreseen = Foreseen { settings: &settings, entity: found, question, rows: &found.samples.0, tables: &[] };
+    super::fixture(&foreseen).expect("a format that can be written")
 }
 
 fn columns(entity: &SurveyedEntity) -> Vec<&str> {
@@ -91,6 +100,31 @@ fn knows_members_of_json_and_the_sheets_of_spreadsheets() {
     let found = entity("people.xlsx", include_bytes!("../layout/tests/people.xlsx"));
     assert_eq!(found.from["format"]["sheet"]["header_row"], 2);
     assert_eq!(found.key[0].as_str(), "pin");
+}
+
+#[test]
+fn takes_the_elements_of_xml_that_repeat_highest_up_for_records() {
+    let text = r#"<?xml version="1.0" encoding="windows-1254"?>
+        <kayit xmlns="urn:kayit"><baslik tarih="2026-01-01"/>
+          <kisi no="7"><ad><soyad>Şimşek</soyad></ad><adres tur="ev"><il>Iğdır</il></adres><adres tur="iş"><il>Van</il></adres></kisi>
+          <kisi no="8"><ad><soyad>Çelik</soyad></ad><adres tur="ev"><il>Van</il></adres></kisi>
+          <kisi no="9"><ad><soyad>Öz"#;
+    let (bytes, _, _) = encoding_rs::WINDOWS_1254.encode(text);
+    let whole: Vec<u8> = [&bytes[..], b"</soyad></ad></kisi></kayit>"].concat();
+    let found = entity("kayit-20260101.xml", &whole);
+    assert_eq!((found.name.as_str(), &found.from["format"]), ("kayit", &serde_json::json!({ "xml": { "record": "kisi" } })));
+    assert_eq!(columns(&found), ["@no", "ad.soyad", "adres"]);
+    assert_eq!((found.key[0].as_str(), found.samples.0.len()), ("@no", 3));
+    let again = entity("kayit1.xml", fixture(&found)["kayit1.xml"].as_str().expect("a text").as_bytes());
+    assert_eq!(again.samples, found.samples, "a test's file holds the same records");
+    // A list of codes in another encoding, of which the document says nothing.
+    let (codes, _, _) = encoding_rs::WINDOWS_1251.encode("<s><g k='1'>Москва</g><g k='2'>Казань</g></s>");
+    let found = entity("goroda.xml", &codes);
+    assert_eq!(found.from["format"]["xml"], serde_json::json!({ "record": "g", "encoding": "windows-1251" }));
+    assert_eq!((columns(&found), found.key[0].as_str()), (vec!["@k", "#text"], "@k"));
+    let again = entity("goroda.xml", fixture(&found)["goroda.xml"].as_str().expect("a text").as_bytes());
+    assert_eq!(again.samples, found.samples);
+    assert!(matches!(surveyed("one.xml", b"<a><b/></a>"), Err(SurveyError::Unsuitable(why)) if why.contains("repeats")));
 }
 
 #[test]
