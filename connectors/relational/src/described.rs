@@ -71,6 +71,8 @@ async fn describe(session: &mut Session, relation: &Relation, sources: Vec<Sourc
     let dialect = session.dialect;
     let list: Vec<String> = sources.iter().map(|source| relation.expression(dialect, source.as_str())).collect();
     let sql = format!("SELECT {}{}", list.join(", "), relation.body(dialect));
+    // A driver may remember what it prepared before the tables changed, so the database is asked by what is not prepared.
+    session.run(&format!("{sql} AND 1 = 0")).await?;
     let count = list.len();
     Ok(sources.into_iter().zip(session.describe(sql, count).await?).collect())
 }

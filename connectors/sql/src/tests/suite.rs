@@ -40,6 +40,22 @@ async fn reads_one_record_with_what_is_wanted_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_probe_names_what_is_lacking_until_it_is_there() {
+    let registry = people().await;
+    let connector = registry.open(json!({}), vec![entity(json!("person"), &["fin"], &WANTED)]).await;
+    assert_eq!(connector.probe(&call()).await, Ok(()));
+    registry.run("ALTER TABLE person RENAME COLUMN family TO surname").await;
+    let read = connector.read(ask("A1", &["family"]), &call()).await;
+    let probed = connector.probe(&call()).await;
+    for failure in [read.expect_err("no such column"), probed.expect_err("it looks at columns")] {
+        assert!(matches!(&failure, Failure::Unsupported { detail } if detail.contains("family")), "{failure:?}");
+    }
+    registry.run("ALTER TABLE person RENAME COLUMN surname TO family").await;
+    assert_eq!(connector.probe(&call()).await, Ok(()));
+    assert!(connector.read(ask("A1", &["family"]), &call()).await.is_ok_and(|found| found.is_some()));
+}
+
+#[tokio::test]
 async fn hostile_keys_are_values_and_nothing_else() {
     let registry = people().await;
     let connector = registry.open(json!({}), vec![entity(json!("person"), &["fin"], &WANTED)]).await;
