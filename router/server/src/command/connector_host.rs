@@ -41,7 +41,8 @@ pub(super) fn run(arguments: &HostArguments) -> Result<ExitCode, Failed> {
     })
 }
 
-fn load(directory: &Path) -> Result<HostConfiguration, Failed> {
+/// Loads the configuration directory of a host.
+pub(super) fn load(directory: &Path) -> Result<HostConfiguration, Failed> {
     let loaded = rabita_config::load_host(directory, &crate::kinds::all(), WallClock.today());
     loaded.host.ok_or_else(|| {
         output::complain(loaded.report.to_string().trim_end());

@@ -11,13 +11,13 @@ use rabita_config::Registry;
 use rabita_trial::report::{json, junit, text};
 use rabita_trial::{Machine, Options, Results, Verdict};
 
-use super::{Failed, load, output, runtime};
+use super::{Failed, connector_host, load, output, runtime};
 use crate::machine::{MachineSecrets, WallClock, new_exchange};
 
 /// What `connector test` is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct TestArguments {
-    /// The configuration directory.
+    /// The configuration directory, or that of a host.
     directory: PathBuf,
     /// Only this registry.
     registry: Option<String>,
@@ -67,15 +67,16 @@ pub(super) fn run(arguments: &TestArguments) -> Result<ExitCode, Failed> {
 }
 
 fn once(arguments: &TestArguments) -> Result<ExitCode, Failed> {
-    let mut country = load(&arguments.directory)?;
+    let (directory, mut registries) = load_registries(&arguments.directory)?;
     if let Some(registry) = &arguments.registry {
-        let known: Vec<String> = country.registries.iter().map(|own| own.manifest.registry.to_string()).collect();
-        country.registries.retain(|own| own.manifest.registry.as_str() == registry);
-        if country.registries.is_empty() {
+        let known: Vec<String> = registries.iter().map(|own| own.manifest.registry.to_string()).collect();
+        registries.retain(|own| own.manifest.registry.as_str() == registry);
+        if registries.is_empty() {
             return Err(format!("there is no registry `{registry}`; there is {}", known.join(", ")).into());
         }
     }
-    let secrets = MachineSecrets::new(&country.directory);
+    let registries = without_hosted(registries, arguments.registry.is_some())?;
+    let secrets = MachineSecrets::new(&directory);
     let machine = Machine { clock: Arc::new(WallClock), new_exchange, secrets: &secrets };
     let options = Options {
         live: arguments.live,
@@ -90,14 +91,41 @@ fn once(arguments: &TestArguments) -> Result<ExitCode, Failed> {
             output::say(lines);
         }
     };
-    let registries = std::mem::take(&mut country.registries);
-    let results = runtime()?.block_on(rabita_trial::run(&country.directory, registries, options, &machine, tell));
+    let results = runtime()?.block_on(rabita_trial::run(&directory, registries, options, &machine, tell));
     if on_screen {
         results.coverage.iter().for_each(|coverage| output::say(text::coverage(coverage)));
         output::say(text::sums(&results, options.live));
     }
     write(arguments, &results)?;
     judged(arguments, &results)
+}
+
+/// The registries of a configuration directory, or of a host's, and what relative file names are relative to.
+fn load_registries(directory: &Path) -> Result<(PathBuf, Vec<Registry>), Failed> {
+    if rabita_config::is_host(directory) {
+        let host = connector_host::load(directory)?;
+        return Ok((host.directory, host.registries));
+    }
+    let country = load(directory)?;
+    Ok((country.directory, country.registries))
+}
+
+/// The registries whose tests can run here. The bus's copy of a manifest with `at: host` has no settings of its kind: that
+/// is said, and is an error where such a registry was asked for by its name.
+fn without_hosted(registries: Vec<Registry>, is_named: bool) -> Result<Vec<Registry>, Failed> {
+    let (hosted, own): (Vec<_>, Vec<_>) = registries.into_iter().partition(|own| own.manifest.connector.at.is_some());
+    for registry in hosted {
+        let (name, kind) = (&registry.manifest.registry, &registry.manifest.connector.kind);
+        let why = format!(
+            "{name}: not tested: its connector runs in a host, and this copy of the manifest has no settings of kind `{kind}`; \
+             run `rabita connector test DIR {name}` with the host's directory"
+        );
+        if is_named {
+            return Err(why.into());
+        }
+        output::complain(&why);
+    }
+    Ok(own)
 }
 
 /// What came of each test of a registry that has not been written down yet: of those on stand-ins, or of the live ones.
