@@ -47,7 +47,7 @@ fn table(path: &Path) -> BTreeMap<String, String> {
 }
 
 /// The cells of a line, without the quotes around them; a quote within a cell is written twice.
-fn cells(line: &str, delimiter: char) -> Vec<String> {
+pub fn cells(line: &str, delimiter: char) -> Vec<String> {
     let mut cells = vec![String::new()];
     let mut is_quoted = false;
     let mut letters = line.chars().peekable();

@@ -4,7 +4,10 @@ mod asked;
 mod databases;
 mod documents;
 mod dutch;
+mod files;
+mod writes;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,6 +61,19 @@ impl Place {
         let told = self.good(&["connector", "test", "INTO", registry], environment);
         assert!(!told.starts_with("0 passed"), "{told}");
         self.good(&["connector", "test", "INTO", registry, "--live"], environment);
+    }
+
+    /// None of these values, which point to somebody, is in what was written.
+    fn has_no_trace_of(&self, personal: &BTreeSet<String>) {
+        for (path, text) in self.texts() {
+            let mut found = Vec::new();
+            scalars(&read(&text), &mut found);
+            let leaked: Vec<&String> = found.iter().filter(|text| personal.contains(text.as_str())).collect();
+            assert!(leaked.is_empty(), "{}: {leaked:?}", path.display());
+            let comments: String = text.lines().filter(|line| line.trim_start().starts_with('#')).collect();
+            let leaked = personal.iter().find(|value| value.len() > 7 && comments.contains(value.as_str()));
+            assert_eq!(leaked, None, "{}", path.display());
+        }
     }
 
     /// The texts of all files that were written, keys and certificates aside.
