@@ -27,11 +27,11 @@ struct People {
 
 enum Broker {
     Shared(&'static Rabbitmq),
-    Own(Rabbitmq),
+    Own(Box<Rabbitmq>),
 }
 
 impl Broker {
-    const fn running(&self) -> &Rabbitmq {
+    fn running(&self) -> &Rabbitmq {
         match self {
             Self::Shared(broker) => broker,
             Self::Own(broker) => broker,
@@ -70,7 +70,7 @@ impl Subject for People {
         let start = move || {
             let broker = match need {
                 Need::Shared => Broker::Shared(Rabbitmq::shared()),
-                Need::Alone => Broker::Own(Rabbitmq::start()),
+                Need::Alone => Broker::Own(Box::new(Rabbitmq::start())),
             };
             let url = Rabbitmq::url(broker.running().address());
             (NodeServer::start("queue", &["amqp", &url, &named]), broker)
