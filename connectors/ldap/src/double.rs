@@ -5,6 +5,7 @@
 //! numbers its changes, and knows nothing of access, object classes or size limits.
 
 mod answer;
+mod asked;
 mod compare;
 mod fixture;
 
@@ -28,6 +29,8 @@ pub(super) struct State {
     schema: Vec<String>,
     /// How many changes were made.
     changes: u32,
+    /// What was asked so far.
+    asked: Vec<asked::Question>,
 }
 
 impl Directory {
@@ -37,7 +40,7 @@ impl Directory {
     /// What is wrong with it.
     pub(crate) fn of_fixture(fixture: &Value) -> Result<Self, String> {
         let (entries, schema) = fixture::entries(fixture)?;
-        let mut state = State { entries: Vec::new(), schema, changes: 0 };
+        let mut state = State { entries: Vec::new(), schema, changes: 0, asked: Vec::new() };
         entries.into_iter().for_each(|entry| state.put(entry));
         Ok(Self(Arc::new(Mutex::new(state))))
     }
@@ -50,9 +53,19 @@ impl Directory {
         Link::on(Box::new(ours), bounds)
     }
 
+    /// What it was asked so far.
+    pub(crate) fn asked(&self) -> Vec<Value> {
+        self.with(|state| state.asked.iter().map(|one| serde_json::to_value(one).unwrap_or_default()).collect())
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The schema of a question of a test's `expect_legacy:`.
+pub(crate) fn asked_schema() -> Value {
+    schemars::schema_for!(asked::Question).to_value()
 }
 
 /// The schema of a test's `legacy:`.

@@ -51,6 +51,10 @@ impl Kind for LdapKind {
         crate::double::fixture_schema()
     }
 
+    fn asked_schema(&self) -> Option<Value> {
+        Some(crate::double::asked_schema())
+    }
+
     fn check(&self, spec: &RegistrySpec) -> Vec<Finding> {
         check::findings(spec)
     }
@@ -64,8 +68,8 @@ impl Kind for LdapKind {
     async fn double(&self, spec: RegistrySpec, fixture: &Value) -> Result<Double, OpenError> {
         let settings = parsed(&spec)?;
         let directory = Directory::of_fixture(fixture).map_err(OpenError)?;
-        let connector = connector(&spec, &settings, Target::Double(directory, bounds(&settings)))?;
-        Ok(Double::new(Arc::new(connector), Vec::new))
+        let connector = connector(&spec, &settings, Target::Double(directory.clone(), bounds(&settings)))?;
+        Ok(Double::new(Arc::new(connector), Vec::new).telling(move || directory.asked()))
     }
 
     fn recognises(&self, source: &SurveySource) -> Recognised {

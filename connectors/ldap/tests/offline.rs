@@ -278,3 +278,34 @@ async fn an_attribute_among_the_lists_is_read_and_written_as_a_list() {
         assert_eq!(numbers("leyla").await, Some(expected));
     }
 }
+
+#[tokio::test]
+async fn the_stand_in_tells_what_it_was_asked_but_for_the_schema() {
+    let double = rabita_ldap::kind().double(registry(settings(), from()), &fixture()).await;
+    let double = double.map_err(|error| error.to_string()).expect("a stand-in");
+    let _ = double.connector.read(read("leyla", wanted(&["uid", "sn"])), &call()).await.expect("an answer");
+    let named = [("sn", "Quliyeva".into()), ("grade", Legacy::Null)];
+    double.connector.apply(change(ChangeKind::Update, "leyla", &named), &call()).await.expect("it is done");
+    double.connector.apply(change(ChangeKind::Delete, "anar", &[]), &call()).await.expect("it is done");
+    let asked = double.asked.expect("it tells")();
+    let schema = rabita_ldap::kind().asked_schema().expect("a form");
+    let known: Vec<&String> = schema["properties"].as_object().expect("members").keys().collect();
+    for question in &asked {
+        assert!(question.as_object().expect("an object").keys().all(|name| known.contains(&name)), "{question}");
+    }
+    let first = &asked[0];
+    assert_eq!(
+        (&first["operation"], &first["dn"], &first["scope"]),
+        (&json!("search"), &json!("ou=officials,o=registry"), &json!("one"))
+    );
+    assert!(first["filter"].as_str().is_some_and(|filter| filter.contains("(uid=leyla)")), "{first}");
+    let modified = asked.iter().find(|question| question["operation"] == "modify").expect("a change");
+    assert_eq!(modified["dn"], "uid=leyla,ou=officials,o=registry");
+    assert!(
+        modified["changes"].as_array().is_some_and(|changes| changes.iter().any(|change| {
+            change["attribute"] == "sn" && change["how"] == "replace" && change["values"] == json!(["Quliyeva"])
+        })),
+        "{modified}"
+    );
+    assert_eq!(asked.last().expect("a question")["operation"], "delete", "{asked:?}");
+}

@@ -2,6 +2,7 @@
 
 use tokio::io::DuplexStream;
 
+use super::asked::question;
 use super::compare::{holds, lies_within};
 use super::{Directory, State};
 use crate::dn::{self, folded, is_same};
@@ -27,7 +28,7 @@ pub(super) async fn serve(directory: Directory, stream: DuplexStream) {
         if request.op == Op::UnbindRequest {
             return;
         }
-        for op in directory.with(|state| state.answers(request.op, &request.controls)) {
+        for op in directory.with(|state| state.asked(request.op, &request.controls)) {
             let message = Message { id: request.id, op, controls: Vec::new() };
             if frames.send(&encoded(&message)).await.is_err() {
                 return;
@@ -48,6 +49,15 @@ impl State {
         entry.attributes.retain(|attribute| !attribute.name.eq_ignore_ascii_case("entryCSN"));
         let number = format!("20260101000000.{:06}Z#000000#000#000000", self.changes);
         entry.attributes.push(Attribute { name: "entryCSN".to_owned(), values: vec![number.into_bytes()] });
+    }
+
+    /// Notes what is asked, unless that is the schema, and answers it.
+    fn asked(&mut self, op: Op, controls: &[Control]) -> Vec<Op> {
+        let is_of_schema = matches!(&op, Op::SearchRequest(request) if request.base.is_empty() || request.base == SUBSCHEMA);
+        if !is_of_schema {
+            self.asked.extend(question(&op));
+        }
+        self.answers(op, controls)
     }
 
     fn answers(&mut self, op: Op, controls: &[Control]) -> Vec<Op> {
