@@ -6,7 +6,6 @@ mod survey;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rabita_battery::{Need, Person, Subject, Target, people};
@@ -15,39 +14,22 @@ use rabita_tests::Openldap;
 use rabita_tests::openldap::{BUS, BUS_PASSWORD, ldif};
 use serde_json::json;
 
+use super::server::{Server, own_name};
+
 rabita_battery::battery!(People);
 
 const CLASS: &str = "registryPerson";
 
 struct People {
-    server: Server,
+    server: Server<Openldap>,
     base: String,
-}
-
-enum Server {
-    Shared(&'static Openldap),
-    Own(Box<Openldap>),
-}
-
-impl std::ops::Deref for Server {
-    type Target = Openldap;
-    fn deref(&self) -> &Openldap {
-        match self {
-            Self::Shared(server) => server,
-            Self::Own(server) => server,
-        }
-    }
 }
 
 #[async_trait]
 impl Subject for People {
     async fn set_up(need: Need) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let server = match need {
-            Need::Shared => Server::Shared(Openldap::shared()),
-            Need::Alone => Server::Own(Box::new(Openldap::start())),
-        };
-        let base = server.branch(&format!("people{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+        let server = Server::of(need, Openldap::shared, Openldap::start);
+        let base = server.branch(&own_name());
         Self { server, base }
     }
 

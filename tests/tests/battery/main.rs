@@ -10,6 +10,8 @@ mod odbc;
 mod postgres;
 mod queue;
 mod rest;
+mod rows;
+mod server;
 mod soap;
 mod sqlite;
 mod wire_python;

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rabita_battery::{Need, Person, Stall, Stallable, Subject, Target, people};
@@ -12,38 +11,22 @@ use serde_json::json;
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
 use sqlx::{query, query_as};
 
+use super::rows::{Columns, bound, person};
+use super::server::{Server, own_name};
+
 rabita_battery::battery!(People, stallable);
 
 pub(crate) struct People {
-    server: Server,
+    server: Server<Mariadb>,
     database: String,
     direct: MySqlPool,
-}
-
-enum Server {
-    Shared(&'static Mariadb),
-    Own(Box<Mariadb>),
-}
-
-impl std::ops::Deref for Server {
-    type Target = Mariadb;
-    fn deref(&self) -> &Mariadb {
-        match self {
-            Self::Shared(server) => server,
-            Self::Own(server) => server,
-        }
-    }
 }
 
 #[async_trait]
 impl Subject for People {
     async fn set_up(need: Need) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let server = match need {
-            Need::Shared => Server::Shared(Mariadb::shared()),
-            Need::Alone => Server::Own(Box::new(Mariadb::start())),
-        };
-        let database = format!("people_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let server = Server::of(need, Mariadb::shared, Mariadb::start);
+        let database = own_name();
         server.run(&format!(
             "CREATE DATABASE {database};
              CREATE TABLE {database}.people (pin VARCHAR(400) PRIMARY KEY, family VARCHAR(200) NOT NULL,
@@ -87,25 +70,17 @@ impl Subject for People {
         let mut all = self.direct.begin().await.expect("a transaction");
         query("DELETE FROM people").execute(&mut *all).await.expect("an empty table");
         for person in people {
-            query("INSERT INTO people (pin, family, given, born, notes, version, photo) VALUES (?, ?, ?, ?, ?, ?, ?)")
-                .bind(&person.pin)
-                .bind(&person.family)
-                .bind(&person.given)
-                .bind(&person.born)
-                .bind(&person.notes)
-                .bind(person.version)
-                .bind(&person.photo)
-                .execute(&mut *all)
-                .await
-                .expect("a record");
+            let record =
+                query("INSERT INTO people (pin, family, given, born, notes, version, photo) VALUES (?, ?, ?, ?, ?, ?, ?)");
+            bound!(record, person).execute(&mut *all).await.expect("a record");
         }
         all.commit().await.expect("all records");
     }
 
     async fn people(&self) -> Vec<Person> {
         let sql = "SELECT pin, family, given, CAST(born AS CHAR), notes, version, photo FROM people ORDER BY pin";
-        let rows: Vec<super::sqlite::Columns> = query_as(sql).fetch_all(&self.direct).await.expect("the records");
-        rows.into_iter().map(super::sqlite::person).collect()
+        let rows: Vec<Columns> = query_as(sql).fetch_all(&self.direct).await.expect("the records");
+        rows.into_iter().map(person).collect()
     }
 
     async fn stop(&self) {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rabita_battery::{Need, Person, Stall, Stallable, Subject, Target, people};
@@ -12,39 +11,23 @@ use serde_json::json;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, query, query_as};
 
+use super::rows::{Columns, bound, person};
+use super::server::{Server, own_name};
+
 rabita_battery::battery!(People, stallable);
 
 pub(crate) struct People {
-    server: Server,
+    server: Server<Postgres>,
     /// The table, and the beginning of the names of what belongs to it.
     table: String,
     direct: PgPool,
 }
 
-enum Server {
-    Shared(&'static Postgres),
-    Own(Box<Postgres>),
-}
-
-impl std::ops::Deref for Server {
-    type Target = Postgres;
-    fn deref(&self) -> &Postgres {
-        match self {
-            Self::Shared(server) => server,
-            Self::Own(server) => server,
-        }
-    }
-}
-
 #[async_trait]
 impl Subject for People {
     async fn set_up(need: Need) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let server = match need {
-            Need::Shared => Server::Shared(Postgres::shared()),
-            Need::Alone => Server::Own(Box::new(Postgres::start())),
-        };
-        let table = format!("people_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let server = Server::of(need, Postgres::shared, Postgres::start);
+        let table = own_name();
         server.run(&format!(
             "CREATE TABLE {table} (pin text PRIMARY KEY, family text NOT NULL, given text NOT NULL, born date NOT NULL,
                  notes text, version bigint NOT NULL DEFAULT 1, photo bytea,
@@ -88,17 +71,8 @@ impl Subject for People {
         let mut all = direct.begin().await.expect("a transaction");
         query(AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *all).await.expect("an empty table");
         for person in people {
-            query(AssertSqlSafe(format!("INSERT INTO {table} VALUES ($1, $2, $3, $4::text::date, $5, $6, $7)")))
-                .bind(&person.pin)
-                .bind(&person.family)
-                .bind(&person.given)
-                .bind(&person.born)
-                .bind(&person.notes)
-                .bind(person.version)
-                .bind(&person.photo)
-                .execute(&mut *all)
-                .await
-                .expect("a record");
+            let record = query(AssertSqlSafe(format!("INSERT INTO {table} VALUES ($1, $2, $3, $4::text::date, $5, $6, $7)")));
+            bound!(record, person).execute(&mut *all).await.expect("a record");
         }
         all.commit().await.expect("all records");
     }
@@ -106,8 +80,8 @@ impl Subject for People {
     async fn people(&self) -> Vec<Person> {
         let table = &self.table;
         let sql = format!("SELECT pin, family, given, born::text, notes, version, photo FROM {table} ORDER BY pin COLLATE \"C\"");
-        let rows: Vec<super::sqlite::Columns> = query_as(AssertSqlSafe(sql)).fetch_all(&self.direct).await.expect("the records");
-        rows.into_iter().map(super::sqlite::person).collect()
+        let rows: Vec<Columns> = query_as(AssertSqlSafe(sql)).fetch_all(&self.direct).await.expect("the records");
+        rows.into_iter().map(person).collect()
     }
 
     async fn stop(&self) {

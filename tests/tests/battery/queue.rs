@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -15,28 +14,16 @@ use rabita_tests::bus::Authority;
 use rabita_tests::{NodeServer, Rabbitmq, eventually, rabbitmq};
 use serde_json::{Value, json};
 
+use super::server::{Server, own_name};
+
 rabita_battery::battery!(People);
 
 struct People {
     // Dropped in this order: the registry holds a connection to the broker.
     registry: NodeServer,
-    broker: Broker,
+    broker: Server<Rabbitmq>,
     queue: String,
     direct: reqwest::Client,
-}
-
-enum Broker {
-    Shared(&'static Rabbitmq),
-    Own(Box<Rabbitmq>),
-}
-
-impl Broker {
-    fn running(&self) -> &Rabbitmq {
-        match self {
-            Self::Shared(broker) => broker,
-            Self::Own(broker) => broker,
-        }
-    }
 }
 
 /// The broker's password is the one secret that a description names.
@@ -64,15 +51,11 @@ impl People {
 impl Subject for People {
     /// Each test has a queue and a registry; those that kill the broker have one of their own.
     async fn set_up(need: Need) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let queue = format!("people.{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let queue = own_name();
         let named = queue.clone();
         let start = move || {
-            let broker = match need {
-                Need::Shared => Broker::Shared(Rabbitmq::shared()),
-                Need::Alone => Broker::Own(Box::new(Rabbitmq::start())),
-            };
-            let url = Rabbitmq::url(broker.running().address());
+            let broker = Server::of(need, Rabbitmq::shared, Rabbitmq::start);
+            let url = Rabbitmq::url(broker.address());
             (NodeServer::start("queue", &["amqp", &url, &named]), broker)
         };
         let (registry, broker) = tokio::task::spawn_blocking(start).await.expect("a broker and a registry");
@@ -99,7 +82,7 @@ impl Subject for People {
     }
 
     fn address(&self) -> Option<SocketAddr> {
-        Some(self.broker.running().address())
+        Some(self.broker.address())
     }
 
     async fn load(&self, people: &[Person]) {
@@ -115,11 +98,11 @@ impl Subject for People {
     }
 
     async fn stop(&self) {
-        self.broker.running().kill();
+        self.broker.kill();
     }
 
     async fn start(&self) {
-        self.broker.running().start_again();
+        self.broker.start_again();
         self.registry.kill();
         self.registry.start_again();
     }
@@ -284,7 +267,7 @@ async fn speaks_tls_and_tells_who_is_not_let_in() {
     subject.load(&Person::several(2)).await;
     let directory = rabita_tests::scratch::Scratch::new("queue");
     std::fs::write(directory.path().join("ca.pem"), &Authority::get().certificate).expect("a file");
-    let secured = subject.broker.running().secured_address();
+    let secured = subject.broker.secured_address();
     let at = |tls: Value| {
         let place = directory.path().to_owned();
         move |spec: &mut RegistrySpec| {

@@ -13,15 +13,9 @@ use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, query, query_as};
 
+use super::rows::{Columns, bound, person};
+
 rabita_battery::battery!(People);
-
-/// A row of the table of people: the same in each database.
-pub(crate) type Columns = (String, String, String, String, Option<String>, i64, Option<Vec<u8>>);
-
-/// The person of a row.
-pub(crate) fn person((pin, family, given, born, notes, version, photo): Columns) -> Person {
-    Person { pin, family, given, born, notes, version, photo }
-}
 
 pub(crate) struct People {
     direct: SqlitePool,
@@ -38,11 +32,8 @@ impl People {
 impl Subject for People {
     async fn set_up(_need: Need) -> Self {
         let scratch = Scratch::new("sqlite");
-        let options = SqliteConnectOptions::new()
-            .filename(scratch.path().join("people.sqlite"))
-            .create_if_missing(true)
-            .busy_timeout(Duration::from_secs(20));
-        let direct = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
+        let options = SqliteConnectOptions::new().filename(scratch.path().join("people.sqlite")).create_if_missing(true);
+        let direct = direct(options);
         query(
             "CREATE TABLE people (pin TEXT PRIMARY KEY NOT NULL, family TEXT NOT NULL, given TEXT NOT NULL, born TEXT NOT NULL,
                  notes TEXT, version INTEGER NOT NULL DEFAULT 1, photo BLOB, changed INTEGER)",
@@ -89,28 +80,11 @@ impl Subject for People {
     }
 
     async fn load(&self, people: &[Person]) {
-        let mut all = self.direct.begin_with("BEGIN IMMEDIATE").await.expect("a transaction");
-        query("DELETE FROM people").execute(&mut *all).await.expect("an empty table");
-        for person in people {
-            query("INSERT INTO people (pin, family, given, born, notes, version, photo) VALUES (?, ?, ?, ?, ?, ?, ?)")
-                .bind(&person.pin)
-                .bind(&person.family)
-                .bind(&person.given)
-                .bind(&person.born)
-                .bind(&person.notes)
-                .bind(person.version)
-                .bind(&person.photo)
-                .execute(&mut *all)
-                .await
-                .expect("a record");
-        }
-        all.commit().await.expect("all records");
+        load(&self.direct, people).await;
     }
 
     async fn people(&self) -> Vec<Person> {
-        let sql = "SELECT pin, family, given, born, notes, version, photo FROM people ORDER BY pin";
-        let rows: Vec<Columns> = query_as(sql).fetch_all(&self.direct).await.expect("the records");
-        rows.into_iter().map(person).collect()
+        held(&self.direct).await
     }
 
     /// As when the disk of the file goes away.
@@ -126,4 +100,27 @@ impl Subject for People {
     async fn hold(&self) -> Stall {
         Box::new(self.direct.begin_with("BEGIN EXCLUSIVE").await.expect("the lock"))
     }
+}
+
+/// Reaches a file past whoever serves it.
+pub(crate) fn direct(options: SqliteConnectOptions) -> SqlitePool {
+    SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options.busy_timeout(Duration::from_secs(20)))
+}
+
+/// Makes these the people of a file, and them alone.
+pub(crate) async fn load(direct: &SqlitePool, people: &[Person]) {
+    let mut all = direct.begin_with("BEGIN IMMEDIATE").await.expect("a transaction");
+    query("DELETE FROM people").execute(&mut *all).await.expect("an empty table");
+    for person in people {
+        let record = query("INSERT INTO people (pin, family, given, born, notes, version, photo) VALUES (?, ?, ?, ?, ?, ?, ?)");
+        bound!(record, person).execute(&mut *all).await.expect("a record");
+    }
+    all.commit().await.expect("all records");
+}
+
+/// The people of a file, in the order of their keys.
+pub(crate) async fn held(direct: &SqlitePool) -> Vec<Person> {
+    let sql = "SELECT pin, family, given, born, notes, version, photo FROM people ORDER BY pin";
+    let rows: Vec<Columns> = query_as(sql).fetch_all(direct).await.expect("the records");
+    rows.into_iter().map(person).collect()
 }
