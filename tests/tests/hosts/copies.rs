@@ -1,5 +1,8 @@
 //! The two copies of a manifest: the bus's, which has no settings, and the host's.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::json;
 
 use super::RABITA;
@@ -44,4 +47,32 @@ async fn a_host_that_can_do_less_than_the_bus_relies_on_is_not_asked() {
     let told = told_of(&bus, HOST).await;
     assert_eq!(told["registries"]["people"]["not_asked"], json!([why]), "{told}");
     assert!(bus.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tests_run_on_the_hosts_copy_and_the_buss_says_where() {
+    let world = World::new(&[HOST], 2);
+    let directory = world.host(HOST);
+    let mut manifest = world.host_manifest();
+    let row = json!({ "pin": "P00001", "family": "Aliyeva", "given": "Leyla", "born": "1978-03-01", "version": 1 });
+    manifest["tests"] = json!([{
+        "name": "reads a person", "live": true, "legacy": { world.table.as_str(): [row] },
+        "read": "P00001", "fields": ["pin"], "expect": { "pin": "P00001" },
+    }]);
+    directory.registry(&manifest);
+    let told = |directory: &Path, words: &[&str]| {
+        let done = Command::new(RABITA).args(["connector", "test"]).arg(directory).args(words).output().expect("it runs");
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.success(), String::from_utf8_lossy(&said).into_owned())
+    };
+    for words in [&["people"][..], &["people", "--live"], &[]] {
+        let (is_good, said) = told(directory.path(), words);
+        assert!(is_good && said.contains("ok      people: reads a person") && said.contains("1 passed"), "{words:?}: {said}");
+    }
+    let why = "people: not tested: its connector runs in a host, and this copy of the manifest has no settings of kind `sql`; \
+               run `rabita connector test DIR people` with the host's directory";
+    let (is_good, said) = told(world.country.path(), &["people"]);
+    assert!(!is_good && said.contains(why), "{said}");
+    let (is_good, said) = told(world.country.path(), &[]);
+    assert!(is_good && said.contains(why) && said.contains("0 passed, 0 failed"), "{said}");
 }
