@@ -35,7 +35,7 @@ pub(crate) struct Queue {
 #[async_trait]
 impl Connector for Queue {
     fn capabilities(&self, entity: usize) -> Capabilities {
-        let Some((spec, plan)) = self.entities.get(entity) else { return nothing() };
+        let Some((spec, plan)) = self.entities.get(entity) else { return Capabilities::default() };
         let mut operations: BTreeSet<Operation> = plan.changes.keys().copied().collect();
         operations.extend(plan.read.as_ref().map(|_| Operation::Read));
         operations.extend(plan.search.as_ref().map(|_| Operation::Search));
@@ -228,18 +228,6 @@ fn chunks(mut bytes: Bytes) -> Pin<Box<dyn Stream<Item = Result<Bytes, Failure>>
     Box::pin(futures_util::stream::iter(std::iter::from_fn(move || {
         (!bytes.is_empty()).then(|| Ok(bytes.split_to(CHUNK_BYTES.min(bytes.len()))))
     })))
-}
-
-fn nothing() -> Capabilities {
-    Capabilities {
-        operations: BTreeSet::new(),
-        reads_many_at_once: false,
-        projects: false,
-        ignores: Vec::new(),
-        streams_binary: false,
-        checks_versions: false,
-        duplicates: Duplicates::Applied,
-    }
 }
 
 fn unsupported(spec: &EntitySpec, operation: Operation) -> Failure {

@@ -113,8 +113,8 @@ pub trait Connector: Send + Sync {
     async fn close(&self);
 }
 
-/// What a connector can do for one entity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a connector can do for one entity; by default nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// [`Operation::Act`] stands for the entity's actions, [`Operation::Subscribe`] for finding its changes.
     pub operations: BTreeSet<Operation>,
