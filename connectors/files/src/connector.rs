@@ -22,7 +22,7 @@ use crate::index::{Found, Query, Table, digest, key_bytes};
 use crate::plan::{Picked, Plan};
 use crate::reading::Trouble;
 use crate::shared::{Doubt, Phase, Shared};
-use crate::watch::blocking;
+use crate::watch::{Stopped, blocking};
 
 /// A registry that comes as files.
 pub struct Files {
@@ -205,7 +205,12 @@ impl Files {
             shared.known(place).await;
             let _turn = self.turns.acquire().await.map_err(|_| Failure::unavailable("the connector is closed"))?;
             let working = Arc::clone(&shared);
-            blocking(move || work(&working, deadline)).await.map_err(Failure::unavailable)?
+            blocking(move || work(&working, deadline)).await.map_err(|stopped| {
+                if stopped == Stopped::BrokenOff {
+                    tracing::error!(registry = shared.registry, "a call broke off: this is a defect of the bus");
+                }
+                Failure::unavailable(stopped)
+            })?
         })
         .await
     }

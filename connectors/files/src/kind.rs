@@ -84,7 +84,7 @@ impl Kind for FilesKind {
     async fn survey(&self, source: &SurveySource, _secrets: &dyn Secrets, limits: &SurveyLimits) -> Result<Survey, SurveyError> {
         let (source, limits) = (source.clone(), *limits);
         let looked = blocking(move || survey::survey(&source, &limits)).await;
-        looked.unwrap_or_else(|why| Err(SurveyError::Unreachable(why)))
+        looked.unwrap_or_else(|stopped| Err(SurveyError::Unreachable(stopped.into())))
     }
 
     fn fixture(&self, foreseen: &Foreseen<'_>) -> Option<Value> {
@@ -109,9 +109,16 @@ pub fn plans(spec: &RegistrySpec) -> Result<Vec<Plan>, OpenError> {
 }
 
 async fn connector(spec: &RegistrySpec, secrets: &dyn Secrets, double: Option<tempfile::TempDir>) -> Result<Files, OpenError> {
+    let shared = Arc::new(shared(spec, secrets, plans(spec)?).await?);
+    let watching = tokio::spawn(watch(Arc::clone(&shared)));
+    let (entities, turns) = (spec.entities.len(), Semaphore::new(spec.concurrency.max(1)));
+    Ok(Files { shared, entities, turns, watch: watching.abort_handle(), double })
+}
+
+/// What an open connector with these plans consists of.
+pub async fn shared(spec: &RegistrySpec, secrets: &dyn Secrets, plans: Vec<Plan>) -> Result<Shared, OpenError> {
     let settings: Settings =
         serde_json::from_value(spec.settings.clone()).map_err(|wrong| OpenError(format!("connector: {wrong}")))?;
-    let plans = plans(spec)?;
     let directory = spec.directory.join(&settings.index);
     let state = State::open(&directory, spec.registry.as_str(), &plans)?;
     let outbox = settings
@@ -121,7 +128,7 @@ async fn connector(spec: &RegistrySpec, secrets: &dyn Secrets, double: Option<te
     let (phases, _) = watch::channel(vec![Phase::Starting; plans.len()]);
     let reports =
         settings.arrival.reports.as_ref().map_or_else(|| directory.join("reports"), |reports| spec.directory.join(reports));
-    let shared = Arc::new(Shared {
+    Ok(Shared {
         registry: spec.registry.to_string(),
         arrival: settings.arrival.clone(),
         reports,
@@ -134,10 +141,7 @@ async fn connector(spec: &RegistrySpec, secrets: &dyn Secrets, double: Option<te
         poke: Notify::new(),
         is_over: Arc::new(AtomicBool::new(false)),
         plans,
-    });
-    let watching = tokio::spawn(watch(Arc::clone(&shared)));
-    let (entities, turns) = (spec.entities.len(), Semaphore::new(spec.concurrency.max(1)));
-    Ok(Files { shared, entities, turns, watch: watching.abort_handle(), double })
+    })
 }
 
 async fn origin(settings: &Origin, directory: &Path, secrets: &dyn Secrets) -> Result<Box<dyn source::Origin>, OpenError> {

@@ -18,7 +18,7 @@ use crate::swap::{INDEX, Ready, swap, sweep};
 
 /// Watches until the connector is no longer needed.
 pub async fn watch(shared: Arc<Shared>) {
-    let mut watching = Watching { shared, lock: None, seen: HashMap::new() };
+    let mut watching = Watching { shared, lock: None, seen: HashMap::new(), broken_off: HashMap::new() };
     watching.begin().await;
     let poll = Duration::from_millis(watching.shared.arrival.poll_ms);
     while !watching.shared.is_over() {
@@ -35,6 +35,8 @@ struct Watching {
     lock: Option<File>,
     /// What was seen of each plan, and since when.
     seen: HashMap<usize, (String, Instant)>,
+    /// The drop of each plan that a defect of the bus keeps from being read: it would at the next look too.
+    broken_off: HashMap<usize, String>,
 }
 
 /// What became of a look.
@@ -136,6 +138,9 @@ impl Watching {
             self.tell_trouble(place, Doubt::Refused(told)).await;
             return Ok(Looked::Same);
         }
+        if self.broken_off.get(&place) == Some(&identity) {
+            return Err(UNREADABLE.to_owned());
+        }
         if !self.is_settled(place, &identity) {
             return Ok(Looked::Waiting);
         }
@@ -152,8 +157,8 @@ impl Watching {
         seen.1.elapsed() >= settle
     }
 
-    async fn take(&self, place: usize, chosen: &[Candidate], identity: String, rows: Option<u64>) -> Result<Looked, Away> {
-        let shared = &self.shared;
+    async fn take(&mut self, place: usize, chosen: &[Candidate], identity: String, rows: Option<u64>) -> Result<Looked, Away> {
+        let shared = &Arc::clone(&self.shared);
         let plan = &shared.plans[place];
         let staging = shared.directory.join("staging");
         let mut files = Vec::with_capacity(chosen.len());
@@ -171,8 +176,16 @@ impl Watching {
                 let target = shared.directory.join(name);
                 build(&Building { plan, files: &files, target: &target, is_over: &shared.is_over, least })
             })
-            .await??
+            .await
         };
+        if matches!(built, Err(Stopped::BrokenOff)) {
+            tracing::error!(registry = shared.registry, entity = plan.name, "{UNREADABLE}");
+            let _ = tokio::fs::remove_file(shared.directory.join(&name)).await;
+            clear(&files, &staging).await;
+            self.broken_off.insert(place, identity);
+            return Err(UNREADABLE.to_owned());
+        }
+        let built = built??;
         if !self.is_same(place, &identity).await? {
             // It was written to while it was read: what was read is of no drop.
             let _ = tokio::fs::remove_file(shared.directory.join(&name)).await;
@@ -302,7 +315,31 @@ async fn clear(files: &[(String, PathBuf)], staging: &std::path::Path) {
     }
 }
 
-/// Runs what blocks.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Away> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| "the node is stopping".to_owned())
+/// Why what blocks came to no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It panicked.
+    BrokenOff,
+    /// The node is stopping.
+    Stopping,
 }
+
+impl From<Stopped> for Away {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::BrokenOff => "the work on the files broke off: this is a defect of the bus".to_owned(),
+            Stopped::Stopping => "the node is stopping".to_owned(),
+        }
+    }
+}
+
+/// Runs what blocks.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stopped> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| if error.is_panic() { Stopped::BrokenOff } else { Stopped::Stopping })
+}
+
+const UNREADABLE: &str = "the drop could not be read: this is a defect of the bus";
+
+#[cfg(test)]
+mod tests;
