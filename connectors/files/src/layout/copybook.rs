@@ -5,7 +5,6 @@ mod place;
 
 use std::path::Path;
 
-use rabita_sdk::Source;
 use rabita_sdk::finding::token;
 
 pub use self::place::Placed;
@@ -70,14 +69,6 @@ pub fn layout(spec: &Copybook, directory: &Path) -> Result<(Layout, String), Vec
 pub fn records(text: &str) -> Result<Vec<Placed>, String> {
     let placed = parse::records(text).and_then(|records| records.iter().map(place::place).collect());
     placed.map_err(|wrong| format!("line {}: {}", wrong.line, wrong.message))
-}
-
-/// The name of a column: COBOL's own, with the group's before it where it is not the only one of this name.
-fn qualified(groups: &[String], name: &str) -> Source {
-    match groups.last() {
-        Some(group) => Source::new(&format!("{group}.{name}")),
-        None => Source::new(name),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use rabita_sdk::Source;
 
 use super::super::fixed::shape::{Column, Repeat};
 use super::parse::{Item, Sign, Usage, Wrong};
-use super::qualified;
 use crate::from::{Number, Type};
 
 /// A record with its columns at their places.
@@ -25,9 +24,10 @@ const RECORD_MAX: usize = 1_000_000;
 
 /// Places the items of a record.
 pub fn place(record: &Item) -> Result<Placed, Wrong> {
-    let mut counts = HashMap::new();
-    count_names(record, &mut counts);
-    let mut placing = Placing { counts, columns: Vec::new(), repeats: Vec::new(), depending: Vec::new() };
+    let mut around = HashMap::new();
+    note_groups(&record.items, &[], &mut around);
+    let mut placing =
+        Placing { record: record.name.clone(), around, columns: Vec::new(), repeats: Vec::new(), depending: Vec::new() };
     let width = placing.item(record, 0, &[], &mut None)?;
     for (at, name, line) in placing.depending {
         let count = placing.columns.iter().find(|column| column.name.as_str() == name);
@@ -43,8 +43,10 @@ pub fn place(record: &Item) -> Result<Placed, Wrong> {
 }
 
 struct Placing {
-    /// How many items have a name.
-    counts: HashMap<String, usize>,
+    /// The record's own name, which stands before no column.
+    record: Option<String>,
+    /// The groups around each item of a name, from the outermost on.
+    around: HashMap<String, Vec<Vec<String>>>,
     columns: Vec<Column>,
     repeats: Vec<Repeat>,
     /// Which repeated group depends on which item, and where that is said.
@@ -66,6 +68,9 @@ impl Placing {
             self.depending.push((self.repeats.len(), count.clone(), item.line));
         }
         let (group, columns) = (self.named(groups, name), columns.unwrap_or_default());
+        if self.repeats.iter().any(|other| other.group == group) {
+            return Err(wrong(&twice(&group)));
+        }
         self.repeats.push(Repeat { group, columns, stride, most: *most, count: None });
         Ok(stride * most)
     }
@@ -76,8 +81,12 @@ impl Placing {
             let picture = item.picture.as_ref().ok_or_else(|| wrong("an item without items in it needs a picture (`PIC`)"))?;
             let (kind, width) = stored(picture, item.usage, item.sign).map_err(|message| wrong(&message))?;
             if let Some(name) = &item.name {
-                let column = Column { name: self.named(groups, name), start, width, kind };
-                within.as_mut().unwrap_or(&mut self.columns).push(column);
+                let name = self.named(groups, name);
+                let columns = within.as_mut().unwrap_or(&mut self.columns);
+                if columns.iter().any(|other| other.name == name) {
+                    return Err(wrong(&twice(&name)));
+                }
+                columns.push(Column { name, start, width, kind });
             }
             return Ok(width);
         }
@@ -85,7 +94,6 @@ impl Placing {
             return Err(wrong("an item with items in it has no picture"));
         }
         let mut inner = groups.to_vec();
-        // The record's own name stands before no column.
         inner.extend(item.name.clone().filter(|_| item.level > 1));
         let (mut end, mut places): (usize, HashMap<&str, usize>) = (start, HashMap::new());
         for original in &item.items {
@@ -108,9 +116,21 @@ impl Placing {
         Ok(end - start)
     }
 
+    /// The name of a column or of what repeats: COBOL's own, after as many of the groups around it as tell it from others of
+    /// this name.
     fn named(&self, groups: &[String], name: &str) -> Source {
-        if self.counts.get(name).copied().unwrap_or_default() > 1 { qualified(groups, name) } else { Source::new(name) }
+        let same = self.around.get(name).map_or(&[][..], Vec::as_slice);
+        let inner = |count: usize| &groups[groups.len() - count..];
+        let is_alone = |count: &usize| same.iter().filter(|other| other.ends_with(inner(*count))).count() <= 1;
+        let least = usize::from(self.record.as_deref() == Some(name)).min(groups.len());
+        let count = (least..=groups.len()).find(is_alone).unwrap_or(groups.len());
+        let words: Vec<&str> = inner(count).iter().map(String::as_str).chain([name]).collect();
+        Source::new(&words.join("."))
     }
+}
+
+fn twice(name: &Source) -> String {
+    format!("another item is `{name}` too, and nothing tells them apart: give one of them another name")
 }
 
 fn is_plain(item: &Item) -> bool {
@@ -118,11 +138,15 @@ fn is_plain(item: &Item) -> bool {
     is_told && item.redefines.is_none() && item.items.iter().all(is_plain)
 }
 
-fn count_names(item: &Item, counts: &mut HashMap<String, usize>) {
-    if let Some(name) = &item.name {
-        *counts.entry(name.clone()).or_default() += 1;
+fn note_groups(items: &[Item], groups: &[String], around: &mut HashMap<String, Vec<Vec<String>>>) {
+    for item in items {
+        let mut inner = groups.to_vec();
+        if let Some(name) = &item.name {
+            around.entry(name.clone()).or_default().push(groups.to_vec());
+            inner.push(name.clone());
+        }
+        note_groups(&item.items, &inner, around);
     }
-    item.items.iter().for_each(|item| count_names(item, counts));
 }
 
 /// What a picture holds, and how many bytes that takes.

@@ -104,7 +104,23 @@ fn writes_what_it_reads_where_nothing_repeats_or_shares_a_place() {
 }
 
 #[test]
+fn an_item_has_as_many_groups_before_its_name_as_tell_it_from_others() {
+    let book = "01 R. 05 A. 10 P. 15 Y PIC X. 15 M PIC X. 05 B. 10 P. 15 Y PIC XX. 05 C. 10 M PIC X. 10 R PIC X.
+        05 D OCCURS 2. 10 Z PIC X. 05 E. 10 D OCCURS 2. 15 Z PIC X.";
+    let (layout, _) = layout(&spec(book, "cp037"), Path::new(".")).expect("a layout");
+    let names: Vec<_> = layout.columns().expect("columns").iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["A.P.Y", "P.M", "B.P.Y", "C.M", "C.R"]);
+    let groups = layout.groups().expect("groups");
+    let groups: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.sources[0].as_str())).collect();
+    assert_eq!(groups, [("D", "D.Z"), ("E.D", "E.D.Z")]);
+}
+
+#[test]
 fn says_what_it_can_not_use_and_where() {
+    assert!(told("01 R.\n 05 A PIC X.\n 05 A PIC XX.").contains("line 3: another item is `A` too"));
+    assert!(told("01 R.\n 05 A PIC X.\n 05 FILLER.\n 10 A PIC XX.").contains("line 4: another item is `A` too"));
+    let twice = "01 R.\n 05 A OCCURS 2.\n 10 B PIC X.\n 05 A OCCURS 2.\n 10 C PIC X.";
+    assert!(told(twice).contains("line 4: another item is `A` too"));
     assert!(told("").contains("describes no record"));
     assert!(told("01 R. 05 A PIC X(4. 05 B PIC X.").contains("line 1: the picture `X(4` can't be read"));
     assert!(told("01 R.\n 05 A COMP-1.").contains("line 2: `COMP-1` is not known here"));
