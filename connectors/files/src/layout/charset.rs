@@ -76,12 +76,13 @@ impl Charset {
     pub fn decoded(self, input: super::Input) -> super::Input {
         match self {
             Self::Known(known) => Box::new(Decoded::new(input, known)),
-            Self::Page(page) => Box::new(Paged { input, page, spare: Vec::new() }),
+            Self::Page(page) => Box::new(Paged { input, page, spare: Vec::new(), is_broken: false }),
         }
     }
 }
 
-/// Bytes that are decoded while they are read. What is none of the encoding is an error of the kind `InvalidData`.
+/// Bytes that are decoded while they are read. What is none of the encoding is an error of the kind `InvalidData`; all that
+/// stands before it is handed over first, so that a reader knows where it is.
 struct Decoded {
     input: super::Input,
     decoder: Decoder,
@@ -91,6 +92,8 @@ struct Decoded {
     is_end: bool,
     /// The decoder has told all that it had.
     is_done: bool,
+    /// What comes next is none of the encoding.
+    is_broken: bool,
     /// Decoded, and not handed over: the rest of a character that did not fit.
     spare: Vec<u8>,
 }
@@ -102,7 +105,8 @@ const SMALL: usize = 16;
 impl Decoded {
     fn new(input: super::Input, encoding: &'static Encoding) -> Self {
         let decoder = encoding.new_decoder();
-        Self { input, decoder, raw: vec![0; CHUNK], left: 0..0, is_end: false, is_done: false, spare: Vec::new() }
+        let raw = vec![0; CHUNK];
+        Self { input, decoder, raw, left: 0..0, is_end: false, is_done: false, is_broken: false, spare: Vec::new() }
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -114,34 +118,49 @@ impl Decoded {
         Ok(())
     }
 
-    fn decode(&mut self, into: &mut [u8]) -> io::Result<(usize, bool)> {
+    /// Decodes a piece; how much of it there is.
+    fn decode(&mut self, into: &mut [u8]) -> usize {
         let (result, read, written) =
             self.decoder.decode_to_utf8_without_replacement(&self.raw[self.left.clone()], into, self.is_end);
         self.left.start += read;
-        match result {
-            DecoderResult::Malformed(..) => Err(io::Error::new(io::ErrorKind::InvalidData, "not in the encoding declared")),
-            DecoderResult::InputEmpty => Ok((written, self.is_end)),
-            DecoderResult::OutputFull => Ok((written, false)),
-        }
+        self.is_broken = matches!(result, DecoderResult::Malformed(..));
+        self.is_done = self.is_end && matches!(result, DecoderResult::InputEmpty);
+        written
     }
 }
 
-/// Bytes of a page that are decoded while they are read. The line ends of EBCDIC become those of ASCII.
+fn broken() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "not in the encoding declared")
+}
+
+/// Bytes of a page that are decoded while they are read, as [`Decoded`] does. The line ends of EBCDIC become those of ASCII.
 struct Paged {
     input: super::Input,
     page: &'static Page,
     spare: Vec<u8>,
+    is_broken: bool,
+}
+
+impl Paged {
+    fn fill(&mut self) -> io::Result<()> {
+        let mut raw = vec![0; CHUNK];
+        let read = self.input.read(&mut raw)?;
+        let known = raw[..read].iter().take_while(|byte| self.page.has(**byte)).count();
+        self.is_broken = known < read;
+        let text = self.page.decode(&raw[..known]).unwrap_or_default();
+        let text = if self.page.is_ebcdic { text.replace('\u{85}', "\n") } else { text };
+        self.spare = text.into_bytes();
+        Ok(())
+    }
 }
 
 impl Read for Paged {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.spare.is_empty() {
-            let mut raw = vec![0; CHUNK];
-            let read = self.input.read(&mut raw)?;
-            let text = self.page.decode(&raw[..read]);
-            let text = text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not in the encoding declared"))?;
-            let text = if self.page.is_ebcdic { text.replace('\u{85}', "\n") } else { text };
-            self.spare = text.into_bytes();
+        if self.spare.is_empty() && !self.is_broken {
+            self.fill()?;
+        }
+        if self.spare.is_empty() && self.is_broken {
+            return Err(broken());
         }
         let count = self.spare.len().min(into.len());
         into[..count].copy_from_slice(&self.spare[..count]);
@@ -159,14 +178,16 @@ impl Read for Decoded {
                 self.spare.drain(..count);
                 return Ok(count);
             }
+            if self.is_broken {
+                return Err(broken());
+            }
             if self.is_done {
                 return Ok(0);
             }
             self.fill()?;
             let mut small = [0; SMALL];
             let is_small = into.len() < SMALL;
-            let (written, is_done) = if is_small { self.decode(&mut small)? } else { self.decode(into)? };
-            self.is_done = is_done;
+            let written = self.decode(if is_small { &mut small } else { &mut *into });
             if is_small {
                 self.spare.extend_from_slice(&small[..written]);
             } else if written > 0 {

@@ -1,12 +1,13 @@
-//! Values between delimiters. The crate `csv` reads and writes the lines.
+//! Values between delimiters. The crate `csv` writes the lines, the one beneath it reads them.
+
+mod lines;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use csv::{ByteRecord, QuoteStyle, ReaderBuilder, StringRecord, Terminator, WriterBuilder};
+use csv::{QuoteStyle, Terminator, WriterBuilder};
 use rabita_sdk::{GroupSpec, Legacy, Row, Source};
 
-use super::bounded::{Bounded, Seen};
+use self::lines::{ENCODING, Lines};
 use super::charset::Charset;
 use super::{Fault, Input, Records, Selection, Unwritable, typed};
 use crate::from::{Delimited, LineEnd, Type};
@@ -60,13 +61,14 @@ impl Layout {
     }
 
     /// The names of a file's columns: those of its header, where there is one.
-    fn names(&self, header: Option<&StringRecord>) -> Result<Vec<String>, Fault> {
+    fn names(&self, header: Option<&Lines>) -> Result<Vec<String>, Fault> {
         let told: Vec<String> = self.spec.columns.iter().map(|name| name.as_str().to_owned()).collect();
         let Some(header) = header else { return Ok(told) };
-        if header.len() > COLUMNS_MAX {
+        if header.width() > COLUMNS_MAX {
             return Err(Fault::last(1, format!("a header of {COLUMNS_MAX} columns at most")));
         }
-        let found: Vec<String> = header.iter().map(str::to_owned).collect();
+        let name = |place| text(header, place, 1).map(str::to_owned);
+        let found: Vec<String> = (0..header.width()).map(name).collect::<Result<_, _>>()?;
         if told.is_empty() || told == found {
             return Ok(found);
         }
@@ -85,21 +87,17 @@ const COLUMNS_MAX: usize = 100_000;
 
 impl super::Layout for Layout {
     fn open(&self, input: Input, selection: &Selection) -> Result<Box<dyn Records>, Fault> {
-        let seen = Arc::new(Seen::default());
-        let input: Input = Box::new(Bounded::new(self.charset.decoded(input), Arc::clone(&seen)));
-        let mut reader = ReaderBuilder::new()
+        let reader = csv_core::ReaderBuilder::new()
             .delimiter(self.delimiter)
             .quoting(self.quote.is_some())
             .quote(self.quote.unwrap_or(b'"'))
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(input);
-        let mut header = StringRecord::new();
+            .build();
+        let mut lines = Lines::new(self.charset.decoded(input), reader);
         let has_header = self.spec.header;
-        if has_header && !reader.read_record(&mut header).map_err(|error| fault(&error, 1))? {
+        if has_header && lines.next()?.is_none() {
             return Err(Fault::last(1, "a line with the names of the columns, and the file is empty"));
         }
-        let names = self.names(has_header.then_some(&header))?;
+        let names = self.names(has_header.then_some(&lines))?;
         let places: HashMap<&str, usize> = names.iter().enumerate().rev().map(|(place, name)| (name.as_str(), place)).collect();
         let find = |source: &Source| {
             let place = places.get(source.as_str()).copied().or_else(|| numbered(source, names.len()));
@@ -117,9 +115,7 @@ impl super::Layout for Layout {
             continued_without: self.spec.continued_without.as_ref().map(find).transpose()?,
             width: names.len(),
             null: self.spec.null.clone(),
-            reader,
-            record: ByteRecord::new(),
-            seen,
+            lines,
             ahead: None,
         }))
     }
@@ -149,15 +145,12 @@ fn numbered(source: &Source, width: usize) -> Option<usize> {
 }
 
 struct Open {
-    reader: csv::Reader<Input>,
-    record: ByteRecord,
+    lines: Lines,
     columns: Vec<Cell>,
     groups: Vec<Vec<Cell>>,
     continued_without: Option<Cell>,
     width: usize,
     null: String,
-    /// What was seen of the bytes.
-    seen: Arc<Seen>,
     /// The record whose last line may not have come yet.
     ahead: Option<(u64, Vec<Legacy>)>,
 }
@@ -210,20 +203,12 @@ fn hand_over(ahead: &mut Option<(u64, Vec<Legacy>)>, next: Option<(u64, Vec<Lega
 impl Open {
     /// Reads a line; the number of the line on which it begins, or `None` after the last.
     fn line(&mut self) -> Result<Option<u64>, Fault> {
-        let line = self.reader.position().line();
-        self.seen.begin();
-        if !self.reader.read_byte_record(&mut self.record).map_err(|error| fault(&error, line))? {
-            return Ok(None);
+        match self.lines.next()? {
+            Some(line) if self.lines.width() != self.width => {
+                Err(Fault::at(line, format!("{} columns, and there are {}", self.width, self.lines.width())))
+            }
+            line => Ok(line),
         }
-        let line = self.record.position().map_or(line, |at| {
-            // Of `\r\n` the reader takes the second half for the beginning of the next record.
-            let is_behind = at.byte() > 0 && self.seen.has_crlf();
-            at.line() + u64::from(is_behind)
-        });
-        if self.record.len() != self.width {
-            return Err(Fault::at(line, format!("{} columns, and there are {}", self.width, self.record.len())));
-        }
-        Ok(Some(line))
     }
 
     /// The values of a record by its first line.
@@ -248,7 +233,7 @@ impl Open {
     }
 
     fn value(&self, cell: &Cell, line: u64) -> Result<Legacy, Fault> {
-        let text = std::str::from_utf8(&self.record[cell.place]).map_err(|_| Fault::last(line, ENCODING))?;
+        let text = text(&self.lines, cell.place, line)?;
         if text == self.null {
             return Ok(Legacy::Null);
         }
@@ -256,17 +241,9 @@ impl Open {
     }
 }
 
-const ENCODING: &str = "text in the encoding that the manifest names";
-
-fn fault(error: &csv::Error, line: u64) -> Fault {
-    match error.kind() {
-        csv::ErrorKind::Io(inner) if inner.kind() == std::io::ErrorKind::InvalidData => Fault::last(line, ENCODING),
-        csv::ErrorKind::Io(inner) if inner.kind() == std::io::ErrorKind::FileTooLarge => {
-            Fault::last(line, "a record of 64 MiB at most: perhaps a quote is not closed")
-        }
-        csv::ErrorKind::Io(inner) => Fault::last(line, format!("a file that can be read to its end ({})", inner.kind())),
-        _ => Fault::last(line, "delimited values"),
-    }
+/// A field of the line that was read last.
+fn text(lines: &Lines, place: usize, line: u64) -> Result<&str, Fault> {
+    std::str::from_utf8(lines.field(place)).map_err(|_| Fault::last(line, ENCODING))
 }
 
 impl super::Writer for Layout {

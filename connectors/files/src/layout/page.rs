@@ -39,6 +39,12 @@ impl Page {
         Some(Self { names: names.split(' ').collect(), is_ebcdic: sort == "ebcdic", characters, bytes })
     }
 
+    /// Whether a byte is a character.
+    #[must_use]
+    pub fn has(&self, byte: u8) -> bool {
+        self.characters[usize::from(byte)].is_some()
+    }
+
     /// The text of bytes; `None` where a byte is no character.
     #[must_use]
     pub fn decode(&self, bytes: &[u8]) -> Option<String> {

@@ -77,6 +77,31 @@ fn reads_each_encoding_and_refuses_what_is_none_of_it() {
     }
     let fault = read(json!({ "delimited": {} }), b"a\nx\n\xff\xfe\xfd\n", &selection(&["a"], &[])).expect_err("no UTF-8");
     assert!(fault.is_final && fault.expected.contains("encoding"), "{fault:?}");
+    assert_eq!(fault.line, 3, "where it is broken");
+}
+
+#[test]
+fn tells_the_line_of_a_record_behind_empty_lines_and_line_ends_of_each_sort() {
+    let lines = |text: &[u8], encoding: &str| {
+        let format = json!({ "delimited": { "encoding": encoding } });
+        let mut records = layout(format).open(Box::new(Cursor::new(text.to_vec())), &selection(&["a"], &[])).expect("it opens");
+        let (mut lines, mut values) = (Vec::new(), Vec::new());
+        loop {
+            match records.next(&mut values) {
+                Ok(Some(line)) => lines.push(line),
+                Ok(None) => return (lines, None),
+                Err(fault) => return (lines, Some(fault.line)),
+            }
+        }
+    };
+    assert_eq!(lines(b"a\r\nx\ny\n\n\r\nz", "utf-8"), (vec![2, 3, 6], None));
+    assert_eq!(lines(b"a\n\n\"x\n\"\nz\n\n", "utf-8"), (vec![3, 5], None));
+    // A half of a surrogate, behind a record that a carriage return ends.
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let broken = [wide("a\r\nx\ny\r"), vec![0x00, 0xdc], wide("z\n")].concat();
+    assert_eq!(lines(&broken, "utf-16le"), (vec![2, 3], Some(3)));
+    // Of this page the byte is no character.
+    assert_eq!(lines(b"a\nx\ny\n\xd5\n", "cp857"), (vec![2, 3], Some(4)));
 }
 
 #[test]
