@@ -12,7 +12,7 @@ mod framing;
 mod json;
 mod number;
 mod page;
-mod sheet;
+pub(crate) mod sheet;
 mod typed;
 pub mod xml;
 

@@ -1,12 +1,15 @@
 //! A sheet of a spreadsheet, read by the crate `calamine`. Its formats can't be read as a stream, so what is wanted of
 //! the sheet is held in memory: spreadsheets end at a million rows.
 
-use std::collections::{BTreeMap, HashSet, btree_map};
-use std::io::{Cursor, Read as _};
+pub mod book;
 
-use calamine::{Cell, Data, DataRef, Reader as _, Sheets, open_workbook_auto_from_rs};
+use std::collections::{BTreeMap, HashSet, btree_map};
+use std::io::Read as _;
+
+use calamine::Data;
 use rabita_sdk::{GroupSpec, Legacy, Source};
 
+use self::book::Book;
 use super::{Fault, Input, Records, Selection};
 use crate::from::Sheet;
 
@@ -25,8 +28,6 @@ const FILE_MAX: u64 = 512 << 20;
 /// So much memory may what is wanted of a sheet take: one text of a file can stand in a million cells.
 const VALUES_MAX: usize = 1 << 30;
 
-type Book = Sheets<Cursor<Vec<u8>>>;
-
 impl super::Layout for Layout {
     fn open(&self, input: Input, selection: &Selection) -> Result<Box<dyn Records>, Fault> {
         let mut bytes = Vec::new();
@@ -35,11 +36,10 @@ impl super::Layout for Layout {
         if bytes.len() as u64 > FILE_MAX {
             return Err(Fault::last(0, "a spreadsheet of 512 MiB at most"));
         }
-        let unread = |_| Fault::last(0, "a spreadsheet: XLSX, XLSB, XLS or ODS");
-        let mut book = open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(unread)?;
+        let mut book = Book::open(bytes)?;
         let name = match &self.0.name {
-            Some(name) => book.sheet_names().into_iter().find(|own| own == name),
-            None => book.sheet_names().into_iter().next(),
+            Some(name) => book.sheets().into_iter().find(|own| own == name),
+            None => book.sheets().into_iter().next(),
         };
         let name = name.ok_or_else(|| Fault::last(0, "a sheet of the name that the manifest gives"))?;
         let header = self.0.header_row.saturating_sub(1);
@@ -74,7 +74,7 @@ impl super::Layout for Layout {
 /// The names of the columns, by their places.
 fn names(book: &mut Book, sheet: &str, header: u32) -> Result<BTreeMap<u32, String>, Fault> {
     let mut names = BTreeMap::new();
-    each(book, sheet, &mut |(row, column), cell| {
+    book.each(sheet, &mut |(row, column), cell| {
         if row == header {
             names.insert(column, cell().to_string().trim().to_owned());
         }
@@ -92,7 +92,7 @@ type Cells = Vec<(u32, Data)>;
 fn rows(book: &mut Book, sheet: &str, header: u32, columns: &[(u32, Source)]) -> Result<BTreeMap<u32, Cells>, Fault> {
     let wanted: HashSet<u32> = columns.iter().map(|(column, _)| *column).collect();
     let (mut rows, mut taken): (BTreeMap<u32, Cells>, usize) = (BTreeMap::new(), 0);
-    each(book, sheet, &mut |(row, column), cell| {
+    book.each(sheet, &mut |(row, column), cell| {
         if row <= header || !wanted.contains(&column) {
             return Ok(true);
         }
@@ -105,50 +105,6 @@ fn rows(book: &mut Book, sheet: &str, header: u32, columns: &[(u32, Source)]) ->
         Ok(true)
     })?;
     Ok(rows)
-}
-
-/// Takes a cell, by its row and column from 0 on; false where no other is wanted.
-type Take<'a> = dyn FnMut((u32, u32), &dyn Fn() -> Data) -> Result<bool, Fault> + 'a;
-
-/// Hands over each cell that holds something.
-fn each(book: &mut Book, sheet: &str, take: &mut Take<'_>) -> Result<(), Fault> {
-    let unread = || Fault::last(0, "a sheet that can be read: it is broken, or no sheet of cells");
-    match book {
-        Sheets::Xlsx(book) => {
-            let mut cells = book.worksheet_cells_reader(sheet).map_err(|_| unread())?;
-            while let Some(cell) = cells.next_cell().map_err(|_| unread())? {
-                if !told(&cell, take)? {
-                    break;
-                }
-            }
-        }
-        Sheets::Xlsb(book) => {
-            let mut cells = book.worksheet_cells_reader(sheet).map_err(|_| unread())?;
-            while let Some(cell) = cells.next_cell().map_err(|_| unread())? {
-                if !told(&cell, take)? {
-                    break;
-                }
-            }
-        }
-        Sheets::Xls(_) | Sheets::Ods(_) => {
-            let range = book.worksheet_range(sheet).map_err(|_| unread())?;
-            let (first_row, first_column) = range.start().unwrap_or_default();
-            for (row, column, value) in range.used_cells() {
-                let place = |first: u32, at: usize| first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-                if !take((place(first_row, row), place(first_column, column)), &|| value.clone())? {
-                    break;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn told(cell: &Cell<DataRef<'_>>, take: &mut Take<'_>) -> Result<bool, Fault> {
-    match cell.get_value() {
-        DataRef::Empty => Ok(true),
-        value => take(cell.get_position(), &|| value.clone().into()),
-    }
 }
 
 struct Open {
@@ -197,3 +153,6 @@ fn value(cell: &Data, source: &Source, line: u64) -> Result<Legacy, Fault> {
         Data::Error(_) => return Err(Fault::in_column(line, source, "a value: the cell holds an error of its formula")),
     })
 }
+
+#[cfg(test)]
+mod tests;

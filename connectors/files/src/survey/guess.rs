@@ -1,13 +1,14 @@
 //! Guesses at the form of a file from its beginning.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use calamine::{Data, Reader as _, open_workbook_auto};
+use calamine::Data;
 use rabita_sdk::{GroupSpec, Legacy, Row, Source};
 use serde_json::{Value, json};
 
 use super::object;
+use crate::layout::sheet::book::Book;
 
 /// What a file seems to be.
 pub(super) struct Guessed {
@@ -234,16 +235,18 @@ pub(super) fn members(row: &Row, before: &str, columns: &mut Vec<Source>, groups
 
 /// A spreadsheet: the first sheet, and the first row that is full of texts.
 pub(super) fn sheet(path: &Path) -> Result<Guessed, String> {
-    let mut book = open_workbook_auto(path).map_err(|_| "the file is no spreadsheet that can be read".to_owned())?;
-    let names = book.sheet_names();
-    let mut filled = names.iter().filter_map(|name| Some((name.clone(), book.worksheet_range(name).ok()?)));
-    let found = filled.find(|(_, range)| range.height() > 1 && range.width() > 1);
-    let (name, range) = found.ok_or_else(|| "no sheet has a header and records".to_owned())?;
-    let is_text = |row: &[Data]| row.iter().filter(|cell| matches!(cell, Data::String(_))).count() * 10 >= range.width() * 9;
-    let place = range.rows().position(is_text).ok_or_else(|| "no row looks like a header".to_owned())?;
-    let header = range.start().map_or(0, |(row, _)| row as usize) + place + 1;
-    let cells = range.rows().nth(place).unwrap_or_default();
-    let columns = cells.iter().map(|cell| cell.to_string().trim().to_owned()).filter(|name| !name.is_empty());
+    let unread = || "the file is no spreadsheet that can be read".to_owned();
+    let bytes = std::fs::read(path).map_err(|_| unread())?;
+    let mut book = Book::open(bytes).map_err(|_| unread())?;
+    let names = book.sheets();
+    let mut filled = names.iter().filter_map(|name| Some((name.clone(), first_rows(&mut book, name)?)));
+    let found = filled.find(|(_, rows)| rows.len() > 1 && width(rows) > 1);
+    let (name, rows) = found.ok_or_else(|| "no sheet has a header and records".to_owned())?;
+    let (width, texts) = (width(&rows), |row: &Cells| row.values().filter(|cell| matches!(cell, Data::String(_))).count());
+    let header = rows.iter().find(|(_, row)| texts(row) * 10 >= width * 9);
+    let (header, cells) = header.ok_or_else(|| "no row looks like a header".to_owned())?;
+    let header = header.saturating_add(1);
+    let columns = cells.values().map(|cell| cell.to_string().trim().to_owned()).filter(|name| !name.is_empty());
     let mut unsure = Vec::new();
     if names.len() > 1 {
         unsure.push(format!("there are {} sheets; this is the first with a header and records", names.len()));
@@ -257,4 +260,26 @@ pub(super) fn sheet(path: &Path) -> Result<Guessed, String> {
         as_text: false,
         unsure,
     })
+}
+
+/// The cells of a row that hold something, by their columns.
+type Cells = BTreeMap<u32, Data>;
+
+/// The rows of a sheet that hold something, as many as are looked at.
+fn first_rows(book: &mut Book, sheet: &str) -> Option<BTreeMap<u32, Cells>> {
+    let mut rows: BTreeMap<u32, Cells> = BTreeMap::new();
+    let read = book.each(sheet, &mut |(row, column), cell| {
+        let is_wanted = rows.len() < LINES || rows.contains_key(&row);
+        if is_wanted {
+            rows.entry(row).or_default().insert(column, cell());
+        }
+        Ok(is_wanted)
+    });
+    read.ok().map(|()| rows)
+}
+
+/// How many columns there are from the first with a value to the last.
+fn width(rows: &BTreeMap<u32, Cells>) -> usize {
+    let columns = || rows.values().flat_map(BTreeMap::keys);
+    columns().max().zip(columns().min()).map_or(0, |(last, first)| (last - first) as usize + 1)
 }

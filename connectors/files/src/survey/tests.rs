@@ -100,6 +100,10 @@ fn knows_members_of_json_and_the_sheets_of_spreadsheets() {
     let found = entity("people.xlsx", include_bytes!("../layout/tests/people.xlsx"));
     assert_eq!(found.from["format"]["sheet"]["header_row"], 2);
     assert_eq!(found.key[0].as_str(), "pin");
+    // A cell in the last place of all takes no room for those before it; a broken sheet has nothing to tell.
+    let told = |book: &[u8]| surveyed("people.xlsx", book).expect_err("it has no header").to_string();
+    assert!(told(include_bytes!("../layout/sheet/tests/far.xlsx")).contains("no row looks like a header"));
+    assert!(told(include_bytes!("../layout/sheet/tests/backwards.xlsx")).contains("no sheet has a header"));
 }
 
 #[test]
