@@ -11,7 +11,7 @@ use rabita_sdk::{
     Applied, Call, Change, ChangeKind, Connector, Failure, Kind, Legacy, Read, RegistrySpec, Row, SecretRef, SecretText, Secrets,
 };
 use rabita_tests::bus::Authority;
-use rabita_tests::{NodeServer, Rabbitmq, eventually, rabbitmq};
+use rabita_tests::{NodeServer, Proxy, Rabbitmq, eventually, rabbitmq};
 use serde_json::{Value, json};
 
 use super::server::{Server, own_name};
@@ -217,6 +217,25 @@ async fn a_request_whose_time_is_over_is_never_carried_out() {
     subject.load(&everyone).await;
     assert!(connector.read(read("P00001"), &within(LONG)).await.expect("a read").is_some());
     subject.people().await.iter().for_each(|person| assert_ne!(person.family, "Late"));
+}
+
+/// Each connection that breaks costs one call: the one after it, however soon, is not sent on what is broken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_broke_fails_one_call_and_no_more() {
+    const ROUNDS: usize = 100;
+    let subject = People::set_up(Need::Shared).await;
+    subject.load(&Person::several(2)).await;
+    let proxy = Proxy::start(subject.broker.address()).await.expect("a free port for the proxy");
+    let connector = subject.connector(|spec| spec.settings["amqp"]["addresses"] = json!([proxy.address().to_string()])).await;
+    let asked = async || connector.read(read("P00001"), &within(LONG)).await;
+    assert!(asked().await.expect("a read").is_some());
+    for round in 0..ROUNDS {
+        proxy.reset_connections();
+        if let Err(first) = asked().await {
+            assert!(matches!(first, Failure::Unavailable { .. }), "round {round}: {first:?}");
+            assert!(asked().await.expect("a read on a new connection").is_some());
+        }
+    }
 }
 
 /// Two buses ask the same queue; each gets its own replies.

@@ -28,6 +28,11 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Whether requests can be sent on it. The client of AMQP knows that they can't before the connection ends.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.life.ended.is_cancelled() && self.connection.status().connected() && self.channel.status().connected()
+    }
+
     /// Sends a request and waits for its reply; whoever calls sees to the deadline.
     pub(super) async fn ask(&self, request: &Outgoing, call: &Call) -> Result<Bytes, Failure> {
         let to = &request.to;
@@ -54,7 +59,7 @@ impl Link {
                 }
                 outcome = &mut confirm, if !patience.is_over => {
                     patience.is_over = true;
-                    taken(outcome, request)?;
+                    self.taken(outcome, request)?;
                 }
                 () = self.life.ended.cancelled() => return Err(lost(request.changes, CLOSED)),
             }
@@ -64,7 +69,7 @@ impl Link {
     /// Whether what the requests go to is there.
     pub(super) async fn probe(&self, destinations: &BTreeSet<Destination>) -> Result<(), Failure> {
         let _patience = Patience { life: &self.life, heard: self.life.heard(), is_over: false };
-        let gone = |error: &lapin::Error| Failure::unavailable(said(error));
+        let gone = |error: &lapin::Error| Failure::unavailable(self.broke(error));
         for to in destinations {
             if self.missing.contains(&to.exchange) {
                 return Err(no_exchange(&to.exchange));
@@ -92,6 +97,24 @@ impl Link {
         // A broker that does not answer is left all the same.
         let _answered = tokio::time::timeout(SILENCE, farewell).await;
         self.life.ended.cancel();
+    }
+
+    /// What the broker's word for a request means.
+    fn taken(&self, outcome: lapin::Result<Confirmation>, request: &Outgoing) -> Result<(), Failure> {
+        match outcome {
+            Ok(Confirmation::Ack(None) | Confirmation::NotRequested) => Ok(()),
+            Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => Err(unroutable(&request.to)),
+            Ok(Confirmation::Nack(None)) => {
+                Err(lost(request.changes, "the broker did not take the request: its queue may be full"))
+            }
+            Err(error) => Err(lost(request.changes, &self.broke(&error))),
+        }
+    }
+
+    /// Lets go of the connection at once: whoever fails with it first may call again before its end is noticed otherwise.
+    fn broke(&self, error: &lapin::Error) -> String {
+        self.life.ended.cancel();
+        said(error)
     }
 
     fn properties(&self, request: &Outgoing, correlation: Uuid, call: &Call) -> BasicProperties {
@@ -123,16 +146,6 @@ const CLOSED: &str = "the connection to the broker broke";
 
 /// AMQP 0-9-1, section 1.1: reply codes.
 const NOT_FOUND: u16 = 404;
-
-/// What the broker's word for a request means.
-fn taken(outcome: lapin::Result<Confirmation>, request: &Outgoing) -> Result<(), Failure> {
-    match outcome {
-        Ok(Confirmation::Ack(None) | Confirmation::NotRequested) => Ok(()),
-        Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => Err(unroutable(&request.to)),
-        Ok(Confirmation::Nack(None)) => Err(lost(request.changes, "the broker did not take the request: its queue may be full")),
-        Err(error) => Err(lost(request.changes, &said(&error))),
-    }
-}
 
 fn unroutable(to: &Destination) -> Failure {
     let (exchange, key) = (&to.exchange, &to.routing_key);

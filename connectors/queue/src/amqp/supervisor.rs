@@ -48,7 +48,9 @@ impl Supervisor {
         loop {
             let now = state.borrow_and_update().clone();
             match now {
-                State::Open(link) if !link.life.ended.is_cancelled() => return Ok(link),
+                State::Open(link) if link.is_sound() => return Ok(link),
+                // It is let go of now: what no call can be sent on is no connection.
+                State::Open(link) => link.life.ended.cancel(),
                 State::Down(why, attempts) if seen.is_some_and(|seen| attempts > seen) => {
                     return Err(Failure::unavailable(why.to_string()));
                 }
@@ -58,7 +60,6 @@ impl Supervisor {
                 }
                 // An attempt that is under way when the call comes is as good as one of its own.
                 State::Opening => seen = seen.or(Some(0)),
-                State::Open(_) => {}
             }
             if state.changed().await.is_err() {
                 return Err(Failure::unavailable("the connector is closed"));
