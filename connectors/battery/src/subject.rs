@@ -61,6 +61,12 @@ pub trait Subject: Send + Sync + Sized + 'static {
         true
     }
 
+    /// Whether the connector always has a question under way, as one that waits for whatever comes next. That none is left
+    /// by a call can't be seen from outside then.
+    fn always_asks() -> bool {
+        false
+    }
+
     /// Whether the connector answers from a copy of its own. A legacy system that is slow or away then hinders no read,
     /// once there is a copy; only `probe` tells.
     fn answers_from_copies() -> bool {

@@ -5,9 +5,8 @@
 
 mod kit;
 mod link;
+mod manifest;
 mod open;
-mod supervisor;
-mod wire;
 
 use std::collections::BTreeSet;
 
@@ -15,14 +14,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rabita_sdk::{Call, Failure};
 
-use crate::broker::{Broker, Destination, Outgoing};
+use crate::broker::{Broker, Destination, Outgoing, within};
+use crate::supervisor::Supervisor;
 
-pub(crate) use open::{Address, Opener};
-use supervisor::Supervisor;
+use link::Link;
+pub(crate) use manifest::{check, destination, opener};
+use open::Opener;
 
 /// A broker that speaks AMQP 0-9-1.
 pub(crate) struct Amqp {
-    links: Supervisor,
+    links: Supervisor<Link>,
     destinations: BTreeSet<Destination>,
 }
 
@@ -46,9 +47,4 @@ impl Broker for Amqp {
     async fn close(&self) {
         self.links.close().await;
     }
-}
-
-async fn within<T>(call: &Call, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let late = || Failure::timed_out("the deadline passed");
-    tokio::time::timeout_at(call.deadline.into(), work).await.unwrap_or_else(|_| Err(late()))
 }

@@ -11,16 +11,20 @@ pub(crate) struct Outgoing {
     pub(crate) to: Destination,
     /// The id of a change or an action, by which the registry tells one sent twice from two; another request's own.
     pub(crate) message_id: Uuid,
+    /// The record that it is about, where it is about one.
+    pub(crate) record: Option<String>,
     pub(crate) body: Vec<u8>,
     /// Whether it changes a record: what breaks after it left is then `Unknown`.
     pub(crate) changes: bool,
 }
 
 /// Where a request goes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Destination {
+    /// The exchange of AMQP; the empty one is the default exchange. Kafka has none.
     pub(crate) exchange: String,
-    pub(crate) routing_key: String,
+    /// The routing key of AMQP, the topic of Kafka.
+    pub(crate) name: String,
 }
 
 /// A broker that carries requests, and brings each reply to its request.
@@ -40,6 +44,18 @@ pub(crate) trait Broker: Send + Sync {
 
     /// Closes the connection.
     async fn close(&self);
+}
+
+/// Why there is no connection, when the broker does not say it.
+pub(crate) const NOT_IN_TIME: &str = "no connection within connect_timeout_ms";
+
+/// Ends what is under way with the call's deadline.
+///
+/// # Errors
+/// `TimedOut` at the deadline; before, what the work says.
+pub(crate) async fn within<T>(call: &Call, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = || Failure::timed_out("the deadline passed");
+    tokio::time::timeout_at(call.deadline.into(), work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// The failure after a request left and nobody knows what became of it.

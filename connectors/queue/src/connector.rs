@@ -61,7 +61,7 @@ impl Connector for Queue {
     async fn probe(&self, call: &Call) -> Result<(), Failure> {
         self.broker.probe(call).await?;
         let Some(ask) = &self.probe else { return Ok(()) };
-        match self.send(ask, &Row::new(), None, call).await {
+        match self.send(ask, (&Row::new(), &[]), None, call).await {
             // A registry that says no is one that answers.
             Ok(_) | Err(Failure::Refused { .. }) => Ok(()),
             Err(failure) => Err(failure),
@@ -85,7 +85,7 @@ impl Connector for Queue {
         let operation = change.kind.operation();
         let own = plan.changes.get(&operation).ok_or_else(|| unsupported(spec, operation))?;
         depends(&own.ask, change.expected_version.as_ref())?;
-        let (meaning, _) = self.send(&own.ask, &OfChange { spec, change: &change }, Some(change.id), call).await?;
+        let (meaning, _) = self.send(&own.ask, (&OfChange { spec, change: &change }, &change.key), Some(change.id), call).await?;
         Ok(meaning.applied())
     }
 
@@ -93,7 +93,7 @@ impl Connector for Queue {
         let (spec, plan) = self.entity(act.entity)?;
         let own = plan.actions.get(act.action).ok_or_else(|| unsupported(spec, Operation::Act))?;
         depends(&own.ask, act.expected_version.as_ref())?;
-        let (meaning, answer) = self.send(&own.ask, &OfAct { spec, act: &act }, Some(act.id), call).await?;
+        let (meaning, answer) = self.send(&own.ask, (&OfAct { spec, act: &act }, &act.key), Some(act.id), call).await?;
         let applied = meaning.applied();
         // The registry says that it was done; a reply without what is wanted takes nothing of that back.
         let reply = own.reply.as_ref().filter(|_| applied == Applied::Done);
@@ -105,7 +105,7 @@ impl Connector for Queue {
         let (spec, plan) = self.entity(ask.entity)?;
         let (data, media_type) = match (plan.binary.get(&ask.source), &plan.read) {
             (Some(own), _) => {
-                let (meaning, mut answer) = self.send(&own.ask, &key_of(spec, &ask.key), None, call).await?;
+                let (meaning, mut answer) = self.send(&own.ask, (&key_of(spec, &ask.key), &ask.key), None, call).await?;
                 if !is_found(meaning)? {
                     return Ok(None);
                 }
@@ -159,7 +159,7 @@ impl Queue {
     }
 
     async fn record(&self, spec: &EntitySpec, plan: &ReadPlan, key: &[Legacy], call: &Call) -> Result<Option<Row>, Failure> {
-        let (meaning, answer) = self.send(&plan.ask, &key_of(spec, key), None, call).await?;
+        let (meaning, answer) = self.send(&plan.ask, (&key_of(spec, key), key), None, call).await?;
         if is_found(meaning)? { record(answer, &plan.record) } else { Ok(None) }
     }
 
@@ -172,7 +172,7 @@ impl Queue {
             }
         }
         let place = Place::read(ask.cursor.as_deref(), plan.paging, ask.limit)?;
-        let (meaning, mut answer) = self.send(&plan.ask, &OfSearch { ask, place: &place }, None, call).await?;
+        let (meaning, mut answer) = self.send(&plan.ask, (&OfSearch { ask, place: &place }, &[]), None, call).await?;
         if !is_found(meaning)? {
             return Ok(Page::default());
         }
@@ -183,11 +183,11 @@ impl Queue {
         Ok(Page { rows: found.into_iter().skip(range.start).take(range.len()).collect(), next })
     }
 
-    /// Sends a request and reads its reply; `change` is the id of a change or an action.
+    /// Sends a request and reads its reply; `change` is the id of a change or an action, `key` that of the record.
     async fn send(
         &self,
         ask: &Ask,
-        values: &dyn Values,
+        (values, key): (&dyn Values, &[Legacy]),
         change: Option<Uuid>,
         call: &Call,
     ) -> Result<(Meaning, Legacy), Failure> {
@@ -196,7 +196,7 @@ impl Queue {
         }
         let body = ask.template.body(&WithCall { values, call })?;
         let message_id = change.unwrap_or_else(Uuid::new_v4);
-        let request = Outgoing { to: ask.to.clone(), message_id, body, changes: change.is_some() };
+        let request = Outgoing { to: ask.to.clone(), message_id, record: written(key), body, changes: change.is_some() };
         let reply = self.broker.ask(request, call).await?;
         let mut answer = self.understand(&reply).map_err(|detail| no_answer(change.is_some(), detail))?;
         let meaning = match &ask.status {
@@ -257,6 +257,12 @@ fn is_found(meaning: Meaning) -> Result<bool, Failure> {
 
 fn key_of(spec: &EntitySpec, key: &[Legacy]) -> Row {
     spec.key.iter().zip(key).map(|(source, value)| (source.shared(), value.clone())).collect()
+}
+
+/// A record's key as one text, the same for the same record.
+fn written(key: &[Legacy]) -> Option<String> {
+    let parts: Option<Vec<_>> = key.iter().map(Legacy::to_text).collect();
+    parts.map(|parts| parts.join("/")).filter(|text| !text.is_empty())
 }
 
 fn text_at(at: &Dotted, answer: &mut Legacy) -> Option<String> {

@@ -29,6 +29,7 @@ pub struct Exchange {
 pub struct Request {
     pub exchange: Option<String>,
     pub routing_key: Option<String>,
+    pub topic: Option<String>,
     /// The members that the request must have; it may have others beside them.
     pub json: Option<Value>,
 }
@@ -51,6 +52,11 @@ pub struct Asked {
     pub exchange: String,
     #[serde(default)]
     pub routing_key: String,
+    #[serde(default)]
+    pub topic: String,
+    /// The key of the message on the topic.
+    #[serde(default)]
+    pub key: String,
     /// The id of a change or an action; another request's own.
     #[serde(default)]
     pub message_id: String,
@@ -61,6 +67,8 @@ pub struct Asked {
 
 /// A broker behind which the registry answers what a test foresees.
 pub(crate) struct StandIn {
+    /// It stands for Kafka.
+    has_topics: bool,
     exchanges: Vec<Exchange>,
     told: Mutex<Told>,
 }
@@ -72,8 +80,8 @@ struct Told {
 }
 
 impl StandIn {
-    pub(crate) fn new(exchanges: Vec<Exchange>) -> Self {
-        Self { exchanges, told: Mutex::default() }
+    pub(crate) fn new(has_topics: bool, exchanges: Vec<Exchange>) -> Self {
+        Self { has_topics, exchanges, told: Mutex::default() }
     }
 
     pub(crate) fn complaints(&self) -> Vec<String> {
@@ -92,7 +100,8 @@ impl StandIn {
         let best = fitting.rev().max_by_key(|exchange| exchange.request.weight()).map(|exchange| exchange.response.clone());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if best.is_none() {
-            told.complaints.push(format!("not foreseen: to `{}`: {}", asked.routing_key, asked.json));
+            let to = if self.has_topics { &asked.topic } else { &asked.routing_key };
+            told.complaints.push(format!("not foreseen: to `{to}`: {}", asked.json));
         }
         told.asked.push(asked);
         best
@@ -102,9 +111,15 @@ impl StandIn {
 #[async_trait]
 impl Broker for StandIn {
     async fn ask(&self, request: Outgoing, call: &Call) -> Result<Bytes, Failure> {
+        let (routing_key, topic, key) = match self.has_topics {
+            true => (String::new(), request.to.name, request.record.unwrap_or_default()),
+            false => (request.to.name, String::new(), String::new()),
+        };
         let asked = Asked {
             exchange: request.to.exchange,
-            routing_key: request.to.routing_key,
+            routing_key,
+            topic,
+            key,
             message_id: request.message_id.to_string(),
             json: serde_json::from_slice(&request.body).unwrap_or_default(),
         };
@@ -137,12 +152,14 @@ impl Request {
     fn fits(&self, asked: &Asked) -> bool {
         self.exchange.as_ref().is_none_or(|exchange| *exchange == asked.exchange)
             && self.routing_key.as_ref().is_none_or(|key| *key == asked.routing_key)
+            && self.topic.as_ref().is_none_or(|topic| *topic == asked.topic)
             && self.json.as_ref().is_none_or(|json| holds(&asked.json, json))
     }
 
     fn weight(&self) -> usize {
         usize::from(self.exchange.is_some())
             + usize::from(self.routing_key.is_some())
+            + usize::from(self.topic.is_some())
             + self.json.as_ref().map_or(0, |json| 1 + leaves(json))
     }
 }

@@ -35,6 +35,8 @@ pub struct To {
     pub exchange: Option<String>,
     /// AMQP: the routing key; with the default exchange it names the queue.
     pub routing_key: Option<String>,
+    /// Kafka: the topic.
+    pub topic: Option<String>,
 }
 
 /// A call that brings one record.

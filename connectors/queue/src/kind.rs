@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use rabita_sdk::request::Scope;
 use rabita_sdk::{Connector, Double, Finding, Kind, OpenError, RegistrySpec, Secrets};
 use serde_json::Value;
 
-use crate::amqp::{Address, Amqp, Opener};
+use crate::amqp::{self, Amqp};
 use crate::broker::{Broker, Destination};
 use crate::connector::Queue;
 use crate::double::{Asked, Exchange, StandIn};
 use crate::from::{ActionCall, From};
+use crate::kafka::{self, Kafka};
 use crate::plan::{self, Ask, Plan};
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 
 /// The kind `queue`.
 #[must_use]
@@ -55,7 +55,7 @@ impl Kind for QueueKind {
         let mut findings = Vec::new();
         match serde_json::from_value::<Settings>(spec.settings.clone()) {
             Ok(settings) => {
-                check_amqp(&settings.amqp, &mut findings);
+                check(&settings, &mut findings);
                 Compiled::of(spec, &settings, &mut findings);
             }
             Err(error) => findings.push(Finding::new(CONNECTOR, error.to_string())),
@@ -66,8 +66,18 @@ impl Kind for QueueKind {
     async fn open(&self, spec: RegistrySpec, secrets: &dyn Secrets) -> Result<Arc<dyn Connector>, OpenError> {
         let settings = parse(&spec)?;
         let compiled = compile(&spec, &settings)?;
-        let opener = opener(&settings, compiled.destinations(), secrets, &spec).await?;
-        Ok(Arc::new(compiled.connector(spec, &settings, Arc::new(Amqp::new(opener)))))
+        let broker: Arc<dyn Broker> = match (&settings.amqp, &settings.kafka) {
+            (_, Some(kafka)) => {
+                let opener = kafka::opener(kafka, &settings, compiled.destinations(), secrets, &spec).await?;
+                Arc::new(Kafka::new(opener))
+            }
+            (Some(amqp), None) => {
+                let opener = amqp::opener(amqp, &settings, compiled.destinations(), secrets, &spec).await?;
+                Arc::new(Amqp::new(opener))
+            }
+            (None, None) => return Err(OpenError(format!("{CONNECTOR}: {NO_BROKER}"))),
+        };
+        Ok(Arc::new(compiled.connector(spec, &settings, broker)))
     }
 
     async fn double(&self, spec: RegistrySpec, fixture: &Value) -> Result<Double, OpenError> {
@@ -75,7 +85,7 @@ impl Kind for QueueKind {
             .map_err(|wrong| OpenError(format!("`legacy` is a list of exchanges: {wrong}")))?;
         let settings = parse(&spec)?;
         let compiled = compile(&spec, &settings)?;
-        let stand_in = Arc::new(StandIn::new(exchanges));
+        let stand_in = Arc::new(StandIn::new(settings.kafka.is_some(), exchanges));
         let broker: Arc<dyn Broker> = Arc::clone(&stand_in) as _;
         let connector = Arc::new(compiled.connector(spec, &settings, broker));
         let asking = Arc::clone(&stand_in);
@@ -84,7 +94,9 @@ impl Kind for QueueKind {
 }
 
 /// Where the settings stand in a manifest.
-const CONNECTOR: &str = "/connector";
+pub(crate) const CONNECTOR: &str = "/connector";
+
+const NO_BROKER: &str = "nothing says which broker: add `amqp` or `kafka`";
 
 fn parse(spec: &RegistrySpec) -> Result<Settings, OpenError> {
     serde_json::from_value(spec.settings.clone()).map_err(|error| OpenError(format!("{CONNECTOR}: {error}")))
@@ -92,11 +104,23 @@ fn parse(spec: &RegistrySpec) -> Result<Settings, OpenError> {
 
 fn compile(spec: &RegistrySpec, settings: &Settings) -> Result<Compiled, OpenError> {
     let mut findings = Vec::new();
-    check_amqp(&settings.amqp, &mut findings);
+    check(settings, &mut findings);
     let compiled = Compiled::of(spec, settings, &mut findings);
     match findings.into_iter().find(|finding| !finding.is_warning) {
         Some(finding) => Err(OpenError(format!("{}: {}", finding.pointer, finding.message))),
         None => Ok(compiled),
+    }
+}
+
+fn check(settings: &Settings, findings: &mut Vec<Finding>) {
+    match (&settings.amqp, &settings.kafka) {
+        (Some(amqp), None) => amqp::check(amqp, findings),
+        (None, Some(kafka)) => kafka::check(kafka, findings),
+        (None, None) => findings.push(Finding::new(CONNECTOR, NO_BROKER)),
+        (Some(_), Some(_)) => {
+            let message = "a registry is behind one broker: leave out `amqp` or `kafka`";
+            findings.push(Finding::new(format!("{CONNECTOR}/kafka"), message));
+        }
     }
 }
 
@@ -134,57 +158,4 @@ impl Compiled {
             reply_max_bytes: settings.reply_max_bytes,
         }
     }
-}
-
-fn check_amqp(amqp: &settings::Amqp, findings: &mut Vec<Finding>) {
-    let at = |key: &str| format!("{CONNECTOR}/amqp/{key}");
-    for (place, address) in amqp.addresses.iter().enumerate() {
-        if Address::parse(address, amqp.tls.is_some()).is_none() {
-            let message = "this is no address: write `host:port`, or the host alone; TLS is asked for by `tls: {}`";
-            findings.push(Finding::new(at(&format!("addresses/{place}")), message));
-        }
-    }
-    if let Some(tls) = &amqp.tls {
-        findings.extend(tls.check(&at("tls")));
-    }
-    let has_certificate = amqp.tls.as_ref().is_some_and(|tls| tls.cert_file.is_some());
-    match (&amqp.user, &amqp.password) {
-        (Some(_), None) => findings.push(Finding::new(at("user"), "a user needs a password: add `password`")),
-        (None, Some(_)) => findings.push(Finding::new(at("password"), "a password needs a user: add `user`")),
-        (None, None) if !has_certificate => {
-            let message = "nothing says who the bus is: add `user` and `password`, or a certificate to `tls`";
-            findings.push(Finding::new(format!("{CONNECTOR}/amqp"), message));
-        }
-        _ => {}
-    }
-}
-
-async fn opener(
-    settings: &Settings,
-    destinations: BTreeSet<Destination>,
-    secrets: &dyn Secrets,
-    spec: &RegistrySpec,
-) -> Result<Opener, OpenError> {
-    let amqp = &settings.amqp;
-    let missing = |key: &str, missing: String| OpenError(format!("amqp.{key}: {missing}"));
-    let user = match (&amqp.user, &amqp.password) {
-        (Some(user), Some(password)) => {
-            let user = secrets.text(user).map_err(|why| missing("user", why))?;
-            Some((user, secrets.resolve(password).map_err(|why| missing("password", why))?))
-        }
-        _ => None,
-    };
-    let tls = match &amqp.tls {
-        Some(tls) => Some(Arc::new(rabita_http::tls::client_config(tls, secrets, &spec.directory).await?)),
-        None => None,
-    };
-    Ok(Opener {
-        addresses: amqp.addresses.iter().filter_map(|address| Address::parse(address, tls.is_some())).collect(),
-        vhost: amqp.vhost.clone(),
-        user,
-        tls,
-        heartbeat_seconds: amqp.heartbeat_seconds,
-        connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
-        destinations,
-    })
 }

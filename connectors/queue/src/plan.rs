@@ -15,6 +15,7 @@ use crate::broker::Destination;
 use crate::from::{ActionCall, BinaryCall, ChangeCall, From, ReadCall, SearchCall, To};
 use crate::settings::Settings;
 use crate::template::Template;
+use crate::{amqp, kafka};
 
 /// What can be asked for one entity, or one table of codes.
 #[derive(Debug, Default)]
@@ -122,24 +123,16 @@ pub(crate) fn ask(
     pointer: &str,
     findings: &mut Vec<Finding>,
 ) -> Ask {
-    let routing_key = to.routing_key.as_ref().or(settings.amqp.routing_key.as_ref()).cloned();
-    let exchange = to.exchange.as_ref().unwrap_or(&settings.amqp.exchange).clone();
-    if routing_key.is_none() {
-        let message = "nothing says where the request goes: add `routing_key` to `amqp`, or `to: { routing_key: ... }` here";
-        findings.push(Finding::new(pointer, message));
-    }
-    for (name, text) in [("exchange", &exchange), ("routing_key", routing_key.as_ref().unwrap_or(&String::new()))] {
-        if text.len() > SHORT_MAX {
-            findings.push(Finding::new(pointer, format!("`{name}` is longer than {SHORT_MAX} bytes, which AMQP can't carry")));
-        }
-    }
+    let to = match (&settings.amqp, &settings.kafka) {
+        (Some(amqp), None) => amqp::destination(amqp, to, pointer, findings),
+        (None, Some(kafka)) => kafka::destination(kafka, to, pointer, findings),
+        // Told once, where the settings are checked.
+        _ => Destination::default(),
+    };
     let template = Template::compile(request, scope, &format!("{pointer}/request"), findings);
     let status = status.or(settings.status.as_ref()).map(|status| (Dotted::new(&status.path), status.clone()));
-    Ask { to: Destination { exchange, routing_key: routing_key.unwrap_or_default() }, template, status }
+    Ask { to, template, status }
 }
-
-/// The longest short string of AMQP 0-9-1, section 4.2.5.3.
-const SHORT_MAX: usize = 255;
 
 fn parse<T: DeserializeOwned>(from: &Value, pointer: &str, findings: &mut Vec<Finding>) -> Option<T> {
     serde_json::from_value(from.clone()).map_err(|error| findings.push(Finding::new(pointer, error.to_string()))).ok()

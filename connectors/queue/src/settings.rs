@@ -13,8 +13,12 @@ use crate::from::To;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// A broker that speaks AMQP 0-9-1, such as RabbitMQ.
-    pub amqp: Amqp,
+    /// A broker that speaks AMQP 0-9-1, such as RabbitMQ. Either this or `kafka` is given.
+    #[serde(default)]
+    pub amqp: Option<Amqp>,
+    /// Apache Kafka. Either this or `amqp` is given.
+    #[serde(default)]
+    pub kafka: Option<Kafka>,
     /// How a reply says how the call ended, where an operation does not say it otherwise.
     #[serde(default)]
     pub status: Option<Status>,
@@ -63,6 +67,43 @@ pub struct Amqp {
     #[serde(default = "heartbeat_seconds")]
     #[schemars(range(min = 1, max = 3600))]
     pub heartbeat_seconds: u16,
+}
+
+/// Apache Kafka.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// `host:port` of some brokers: one that answers tells where the others are.
+    #[schemars(length(min = 1))]
+    pub brokers: Vec<String>,
+    /// The topic that requests go to, where an operation names no other.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// The topic that replies come on.
+    pub reply_topic: String,
+    /// The user's name. Without it the bus says who it is by its certificate, or not at all.
+    #[serde(default)]
+    pub user: Option<TextOrSecret>,
+    #[serde(default)]
+    pub password: Option<SecretRef>,
+    /// How user and password are shown to the brokers.
+    #[serde(default)]
+    pub mechanism: Mechanism,
+    /// Speaks TLS, also where it is given without keys of its own (`{}`).
+    #[serde(default)]
+    pub tls: Option<Tls>,
+}
+
+/// How user and password are shown to the brokers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mechanism {
+    #[default]
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    #[serde(rename = "PLAIN")]
+    Plain,
 }
 
 /// A request that finds out whether the registry answers. Any reply will do, save that it is unavailable.

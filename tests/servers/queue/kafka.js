@@ -10,6 +10,8 @@ const REQUEST_MS = 5000;
 const SESSION_MS = 1500;
 const HEARTBEAT_MS = 300;
 const WAIT_MS = 500;
+// A picture in Base64 is larger than what a topic takes by default.
+const MESSAGE_MAX_BYTES = 16 * 1024 * 1024;
 
 const RETRY = { initialRetryTime: PAUSE_MS, maxRetryTime: PAUSE_MS, factor: 0, multiplier: 1, retries: 5 };
 
@@ -50,7 +52,12 @@ async function serve(broker, topics, answer) {
 async function make(kafka, wanted) {
   const admin = kafka.admin();
   await admin.connect();
-  const topics = wanted.map(([topic, partitions]) => ({ topic, numPartitions: Number(partitions || 1), replicationFactor: 1 }));
+  const topics = wanted.map(([topic, partitions]) => ({
+    topic,
+    numPartitions: Number(partitions || 1),
+    replicationFactor: 1,
+    configEntries: [{ name: 'max.message.bytes', value: String(MESSAGE_MAX_BYTES) }],
+  }));
   await admin.createTopics({ topics });
   await admin.disconnect();
 }
@@ -98,13 +105,14 @@ async function take(replies, { batch, resolveOffset, heartbeat }, answer) {
 }
 
 /** A reply to one message; null when it came too late or nobody wants one. */
-function replied({ key, value, headers = {} }, answer) {
+function replied({ value, headers = {} }, answer) {
   const expires = headers.expires && Number(headers.expires.toString());
   if (expires && expires < Date.now()) return null;
   const reply = JSON.stringify(answer(value));
   if (!headers.kafka_replyTopic) return null;
   const correlation = headers.kafka_correlationId;
-  const message = { key, value: reply, headers: correlation ? { kafka_correlationId: correlation } : {} };
+  // Without the key: this client takes seconds to find the partition of one of a megabyte.
+  const message = { value: reply, headers: correlation ? { kafka_correlationId: correlation } : {} };
   const partition = headers.kafka_replyPartition && number(headers.kafka_replyPartition);
   if (partition !== undefined) message.partition = partition;
   return { topic: headers.kafka_replyTopic.toString(), message };

@@ -1,4 +1,7 @@
-//! `queue` on a registry on Node.js that answers requests from a queue of RabbitMQ.
+//! `queue` on a registry on Node.js that answers requests from a queue of RabbitMQ, or from a topic of Apache Kafka.
+
+mod amqp;
+mod kafka;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,32 +13,49 @@ use rabita_model::{ExchangeId, Operation};
 use rabita_sdk::{
     Applied, Call, Change, ChangeKind, Connector, Failure, Kind, Legacy, Read, RegistrySpec, Row, SecretRef, SecretText, Secrets,
 };
-use rabita_tests::bus::Authority;
-use rabita_tests::{NodeServer, Proxy, Rabbitmq, eventually, rabbitmq};
+use rabita_tests::NodeServer;
 use serde_json::{Value, json};
 
-use super::server::{Server, own_name};
+/// A broker, and what of it is one test's own.
+trait Carrier: Send + Sync + Sized + 'static {
+    /// A broker, and a registry that answers what comes from it.
+    fn start(need: Need) -> (Self, NodeServer);
 
-rabita_battery::battery!(People);
+    fn address(&self) -> SocketAddr;
 
-struct People {
+    /// Where a proxy has to listen, if not anywhere.
+    fn proxied_at(&self) -> Option<SocketAddr>;
+
+    /// The settings for a broker: the one here, or what stands in its place.
+    fn settings(&self, target: Target) -> Value;
+
+    /// The broker's password is the one secret that a description names.
+    fn password() -> &'static str;
+
+    /// Whether the connector always waits for what comes next.
+    fn always_asks() -> bool;
+
+    fn kill(&self);
+
+    fn start_again(&self);
+}
+
+struct People<C> {
     // Dropped in this order: the registry holds a connection to the broker.
     registry: NodeServer,
-    broker: Server<Rabbitmq>,
-    queue: String,
+    carrier: C,
     direct: reqwest::Client,
 }
 
-/// The broker's password is the one secret that a description names.
-struct Password;
+struct Password(&'static str);
 
 impl Secrets for Password {
     fn resolve(&self, _: &SecretRef) -> Result<SecretText, String> {
-        Ok(SecretText::new(rabbitmq::PASSWORD.to_owned()))
+        Ok(SecretText::new(self.0.to_owned()))
     }
 }
 
-impl People {
+impl<C: Carrier> People<C> {
     fn state(&self) -> String {
         format!("http://{}/_state", self.registry.address())
     }
@@ -43,23 +63,17 @@ impl People {
     async fn connector(&self, change: impl FnOnce(&mut RegistrySpec)) -> Arc<dyn Connector> {
         let mut spec = self.spec(Target::System);
         change(&mut spec);
-        rabita_queue::kind().open(spec, &Password).await.expect("the connector opens")
+        rabita_queue::kind().open(spec, &*self.secrets()).await.expect("the connector opens")
     }
 }
 
 #[async_trait]
-impl Subject for People {
-    /// Each test has a queue and a registry; those that kill the broker have one of their own.
+impl<C: Carrier> Subject for People<C> {
+    /// Each test has a queue or topics, and a registry; those that kill the broker have one of their own.
     async fn set_up(need: Need) -> Self {
-        let queue = own_name();
-        let named = queue.clone();
-        let start = move || {
-            let broker = Server::of(need, Rabbitmq::shared, Rabbitmq::start);
-            let url = Rabbitmq::url(broker.address());
-            (NodeServer::start("queue", &["amqp", &url, &named]), broker)
-        };
-        let (registry, broker) = tokio::task::spawn_blocking(start).await.expect("a broker and a registry");
-        Self { registry, broker, queue, direct: reqwest::Client::new() }
+        let started = tokio::task::spawn_blocking(move || C::start(need)).await;
+        let (carrier, registry) = started.expect("a broker and a registry");
+        Self { registry, carrier, direct: reqwest::Client::new() }
     }
 
     fn kind(&self) -> Arc<dyn Kind> {
@@ -67,8 +81,14 @@ impl Subject for People {
     }
 
     fn spec(&self, target: Target) -> RegistrySpec {
-        let address = target.address(self.address()).expect("the broker has an address");
-        let mut spec = people::registry(settings(address, &self.queue), from());
+        let words = json!({
+            "FOUND": "done", "CREATED": "done", "REPLACED": "done", "UPDATED": "done", "DELETED": "done", "RENAMED": "done",
+            "DUPLICATE": "before", "NOT_FOUND": "absent", "ALREADY_EXISTS": "conflict", "VERSION_CONFLICT": "conflict",
+            "INVALID_INPUT": "refused",
+        });
+        let mut settings = self.carrier.settings(target);
+        settings["status"] = json!({ "path": "status", "words": words });
+        let mut spec = people::registry(settings, from());
         let mut rename = change("renamePerson", json!({ "pin": "{pin}", "family": "{new_family}" }));
         rename["response"] = json!({ "reply": "person" });
         people::add_rename(&mut spec, rename);
@@ -78,11 +98,19 @@ impl Subject for People {
     }
 
     fn secrets(&self) -> Box<dyn Secrets> {
-        Box::new(Password)
+        Box::new(Password(C::password()))
     }
 
     fn address(&self) -> Option<SocketAddr> {
-        Some(self.broker.address())
+        Some(self.carrier.address())
+    }
+
+    fn proxied_at(&self) -> Option<SocketAddr> {
+        self.carrier.proxied_at()
+    }
+
+    fn always_asks() -> bool {
+        C::always_asks()
     }
 
     async fn load(&self, people: &[Person]) {
@@ -98,32 +126,14 @@ impl Subject for People {
     }
 
     async fn stop(&self) {
-        self.broker.kill();
+        self.carrier.kill();
     }
 
     async fn start(&self) {
-        self.broker.start_again();
+        self.carrier.start_again();
         self.registry.kill();
         self.registry.start_again();
     }
-}
-
-fn settings(address: SocketAddr, queue: &str) -> Value {
-    let words = json!({
-        "FOUND": "done", "CREATED": "done", "REPLACED": "done", "UPDATED": "done", "DELETED": "done", "RENAMED": "done",
-        "DUPLICATE": "before", "NOT_FOUND": "absent", "ALREADY_EXISTS": "conflict", "VERSION_CONFLICT": "conflict",
-        "INVALID_INPUT": "refused",
-    });
-    json!({
-        "amqp": {
-            "addresses": [address.to_string()],
-            "vhost": rabbitmq::VHOST,
-            "user": rabbitmq::USER,
-            "password": { "env": "PASSWORD" },
-            "routing_key": queue,
-        },
-        "status": { "path": "status", "words": words },
-    })
 }
 
 fn from() -> Value {
@@ -186,11 +196,10 @@ fn rename(pin: &str, family: &str) -> Change {
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Nobody takes requests from the queue: that ends in time, and what ended so is not done when the registry is back.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_whose_time_is_over_is_never_carried_out() {
+/// Nobody takes requests: that ends in time, and what ended so is not done when the registry is back.
+async fn a_request_whose_time_is_over_is_never_carried_out<C: Carrier>() {
     let everyone = Person::several(3);
-    let subject = People::set_up(Need::Shared).await;
+    let subject = People::<C>::set_up(Need::Shared).await;
     let connector = subject.connector(|_| {}).await;
     subject.load(&everyone).await;
     assert!(connector.read(read("P00001"), &within(LONG)).await.expect("a read").is_some());
@@ -219,30 +228,10 @@ async fn a_request_whose_time_is_over_is_never_carried_out() {
     subject.people().await.iter().for_each(|person| assert_ne!(person.family, "Late"));
 }
 
-/// Each connection that breaks costs one call: the one after it, however soon, is not sent on what is broken.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_broke_fails_one_call_and_no_more() {
-    const ROUNDS: usize = 100;
-    let subject = People::set_up(Need::Shared).await;
-    subject.load(&Person::several(2)).await;
-    let proxy = Proxy::start(subject.broker.address()).await.expect("a free port for the proxy");
-    let connector = subject.connector(|spec| spec.settings["amqp"]["addresses"] = json!([proxy.address().to_string()])).await;
-    let asked = async || connector.read(read("P00001"), &within(LONG)).await;
-    assert!(asked().await.expect("a read").is_some());
-    for round in 0..ROUNDS {
-        proxy.reset_connections();
-        if let Err(first) = asked().await {
-            assert!(matches!(first, Failure::Unavailable { .. }), "round {round}: {first:?}");
-            assert!(asked().await.expect("a read on a new connection").is_some());
-        }
-    }
-}
-
-/// Two buses ask the same queue; each gets its own replies.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_buses_on_one_queue_get_each_its_own_replies() {
+/// Two buses ask the same registry; each gets its own replies.
+async fn two_buses_get_each_its_own_replies<C: Carrier>() {
     let everyone = Person::several(40);
-    let subject = People::set_up(Need::Shared).await;
+    let subject = People::<C>::set_up(Need::Shared).await;
     subject.load(&everyone).await;
     let buses = [subject.connector(|_| {}).await, subject.connector(|_| {}).await];
     let asks = everyone.iter().enumerate().map(async |(number, person)| {
@@ -250,65 +239,4 @@ async fn two_buses_on_one_queue_get_each_its_own_replies() {
         assert_eq!(Person::from_row(&row), *person);
     });
     futures_util::future::join_all(asks).await;
-}
-
-/// What nobody has made is told as what it is, at once, by requests and by the probe; and it works once it is there.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_or_an_exchange_that_is_not_there_is_told_by_its_name() {
-    let subject = People::set_up(Need::Shared).await;
-    subject.load(&Person::several(2)).await;
-    let nowhere = subject.connector(|spec| spec.settings["amqp"]["routing_key"] = json!("people.none")).await;
-    let strange = subject.connector(|spec| spec.settings["amqp"]["exchange"] = json!("people.exchange")).await;
-    for (connector, name) in [(&nowhere, "there is no queue `people.none`"), (&strange, "there is no exchange `people.exchange`")]
-    {
-        let began = Instant::now();
-        let asked = connector.read(read("P00001"), &within(LONG)).await.expect_err("nobody is asked");
-        let changed = connector.apply(rename("P00001", "New"), &within(LONG)).await.expect_err("nobody is asked");
-        let probed = connector.probe(&within(LONG)).await.expect_err("nobody is there");
-        for failure in [asked, changed, probed] {
-            assert!(matches!(&failure, Failure::Unavailable { detail, .. } if detail.contains(name)), "{failure:?}");
-        }
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    }
-    // `amq.direct` is there in each vhost, and nothing is bound to it.
-    let unbound = subject.connector(|spec| spec.settings["amqp"]["exchange"] = json!("amq.direct")).await;
-    let asked = unbound.read(read("P00001"), &within(LONG)).await.expect_err("nobody is asked");
-    assert!(matches!(&asked, Failure::Unavailable { detail, .. } if detail.contains("a binding is missing")), "{asked:?}");
-    // The connector that could not be served works for what is there, on the same connection.
-    let sound = subject.connector(|_| {}).await;
-    assert!(sound.read(read("P00001"), &within(LONG)).await.expect("a read").is_some());
-}
-
-/// By TLS with the authority's certificate; not with another's, and not with a wrong password.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn speaks_tls_and_tells_who_is_not_let_in() {
-    let subject = People::set_up(Need::Shared).await;
-    subject.load(&Person::several(2)).await;
-    let directory = rabita_tests::scratch::Scratch::new("queue");
-    std::fs::write(directory.path().join("ca.pem"), &Authority::get().certificate).expect("a file");
-    let secured = subject.broker.secured_address();
-    let at = |tls: Value| {
-        let place = directory.path().to_owned();
-        move |spec: &mut RegistrySpec| {
-            spec.directory = place;
-            spec.settings["amqp"]["addresses"] = json!([format!("localhost:{}", secured.port())]);
-            spec.settings["amqp"]["tls"] = tls;
-        }
-    };
-    let trusting = subject.connector(at(json!({ "ca_file": "ca.pem" }))).await;
-    assert!(trusting.read(read("P00001"), &within(LONG)).await.expect("a read").is_some());
-    let strict = subject.connector(at(json!({ "ca_file": "ca.pem", "server_name": "another.example" }))).await;
-    let failure = strict.read(read("P00001"), &within(LONG)).await.expect_err("another's certificate");
-    assert!(matches!(&failure, Failure::Unavailable { detail, .. } if detail.contains("TLS")), "{failure:?}");
-
-    let mut spec = subject.spec(Target::System);
-    spec.settings["amqp"]["user"] = json!("stranger");
-    let stranger = rabita_queue::kind().open(spec, &Password).await.expect("the connector opens");
-    let failure = stranger.read(read("P00001"), &within(LONG)).await.expect_err("a stranger");
-    assert!(matches!(&failure, Failure::Unavailable { detail, .. } if detail.contains("refuses access")), "{failure:?}");
-    assert!(!failure.to_string().contains(rabbitmq::PASSWORD));
-    eventually("the stranger does not disturb the others", LONG, async || {
-        trusting.read(read("P00001"), &within(LONG)).await.is_ok()
-    })
-    .await;
 }

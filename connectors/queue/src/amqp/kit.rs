@@ -11,7 +11,7 @@ use async_rs::util::Task;
 use futures_util::Stream;
 use futures_util::io::{AsyncRead, AsyncWrite};
 
-use super::wire::Wire;
+use crate::wire::Wire;
 
 /// Tokio, with [`Wire`] for connections.
 #[derive(Debug, Clone)]

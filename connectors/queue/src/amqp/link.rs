@@ -2,22 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ErrorKind};
 use rabita_sdk::{Call, Failure};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::open::said;
-use super::wire::Life;
 use crate::broker::{Destination, Outgoing, lost};
 use crate::pending::Pending;
+use crate::supervisor;
+use crate::wire::{Life, Patience, SILENCE};
 
 /// A connection, its channel and its queue of replies.
-pub(super) struct Link {
+pub(crate) struct Link {
     pub(super) connection: Connection,
     pub(super) channel: Channel,
     pub(super) reply_to: ShortString,
@@ -28,11 +30,6 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Whether requests can be sent on it. The client of AMQP knows that they can't before the connection ends.
-    pub(super) fn is_sound(&self) -> bool {
-        !self.life.ended.is_cancelled() && self.connection.status().connected() && self.channel.status().connected()
-    }
-
     /// Sends a request and waits for its reply; whoever calls sees to the deadline.
     pub(super) async fn ask(&self, request: &Outgoing, call: &Call) -> Result<Bytes, Failure> {
         let to = &request.to;
@@ -45,8 +42,8 @@ impl Link {
         let mut expected = self.pending.expect();
         let properties = self.properties(request, expected.id, call);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let (exchange, routing_key) = (to.exchange.as_str().into(), to.routing_key.as_str().into());
-        let mut patience = Patience { life: &self.life, heard: self.life.heard(), is_over: false };
+        let (exchange, routing_key) = (to.exchange.as_str().into(), to.name.as_str().into());
+        let mut patience = Patience::with(&self.life);
         let publish = self.channel.basic_publish(exchange, routing_key, options, &request.body, properties);
         let confirm = async { publish.await?.await };
         tokio::pin!(confirm);
@@ -68,7 +65,7 @@ impl Link {
 
     /// Whether what the requests go to is there.
     pub(super) async fn probe(&self, destinations: &BTreeSet<Destination>) -> Result<(), Failure> {
-        let _patience = Patience { life: &self.life, heard: self.life.heard(), is_over: false };
+        let _patience = Patience::with(&self.life);
         let gone = |error: &lapin::Error| Failure::unavailable(self.broke(error));
         for to in destinations {
             if self.missing.contains(&to.exchange) {
@@ -78,7 +75,7 @@ impl Link {
             let channel = self.connection.create_channel().await.map_err(|error| gone(&error))?;
             if to.exchange.is_empty() {
                 let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-                match channel.queue_declare(to.routing_key.as_str().into(), passive, FieldTable::default()).await {
+                match channel.queue_declare(to.name.as_str().into(), passive, FieldTable::default()).await {
                     Ok(_) => {}
                     Err(error) if code(&error) == Some(NOT_FOUND) => return Err(unroutable(to)),
                     // The queue is there, and the user may write to it but not look at it.
@@ -89,14 +86,6 @@ impl Link {
             channel.close(200, "".into()).await.map_err(|error| gone(&error))?;
         }
         Ok(())
-    }
-
-    /// Says farewell to the broker, which else would write of a client that vanished.
-    pub(super) async fn close(&self) {
-        let farewell = self.connection.close(200, "".into());
-        // A broker that does not answer is left all the same.
-        let _answered = tokio::time::timeout(SILENCE, farewell).await;
-        self.life.ended.cancel();
     }
 
     /// What the broker's word for a request means.
@@ -136,6 +125,26 @@ impl Link {
     }
 }
 
+#[async_trait]
+impl supervisor::Link for Link {
+    fn ended(&self) -> &CancellationToken {
+        &self.life.ended
+    }
+
+    /// The client of AMQP knows that nothing can be sent before the connection ends.
+    fn is_sound(&self) -> bool {
+        !self.life.ended.is_cancelled() && self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    /// Says farewell to the broker, which else would write of a client that vanished.
+    async fn close(&self) {
+        let farewell = self.connection.close(200, "".into());
+        // A broker that does not answer is left all the same.
+        let _answered = tokio::time::timeout(SILENCE, farewell).await;
+        self.life.ended.cancel();
+    }
+}
+
 impl Drop for Link {
     fn drop(&mut self) {
         self.life.ended.cancel();
@@ -148,7 +157,7 @@ const CLOSED: &str = "the connection to the broker broke";
 const NOT_FOUND: u16 = 404;
 
 fn unroutable(to: &Destination) -> Failure {
-    let (exchange, key) = (&to.exchange, &to.routing_key);
+    let (exchange, key) = (&to.exchange, &to.name);
     Failure::unavailable(if exchange.is_empty() {
         format!("there is no queue `{key}`: correct `routing_key`, or have the queue made")
     } else {
@@ -164,34 +173,5 @@ fn code(error: &lapin::Error) -> Option<u16> {
     match error.kind() {
         ErrorKind::ProtocolError(error) => Some(error.get_id()),
         _ => None,
-    }
-}
-
-/// Ends a connection on which something was given up before the broker had even confirmed it, if nothing at all comes on it
-/// for a moment more: it hangs, and the next call shall not wait for it.
-struct Patience<'a> {
-    life: &'a Life,
-    heard: u64,
-    /// The broker gave its word.
-    is_over: bool,
-}
-
-/// So long a broker may be silent that owes its word for a request.
-const SILENCE: Duration = Duration::from_secs(2);
-
-impl Drop for Patience<'_> {
-    fn drop(&mut self) {
-        if self.is_over || self.life.ended.is_cancelled() || self.life.heard() != self.heard {
-            return;
-        }
-        let (life, heard) = (self.life.clone(), self.heard);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                tokio::time::sleep(SILENCE).await;
-                if life.heard() == heard {
-                    life.ended.cancel();
-                }
-            });
-        }
     }
 }

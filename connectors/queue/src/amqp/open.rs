@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_rs::Runtime;
+use async_trait::async_trait;
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -12,15 +13,13 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Consumer, ErrorKind, ExchangeKind};
 use rabita_sdk::SecretText;
 use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::kit::Kit;
 use super::link::Link;
-use super::wire::{Life, Wire};
-use crate::broker::Destination;
+use crate::broker::{Destination, NOT_IN_TIME};
 use crate::pending::Pending;
+use crate::supervisor::Open;
+use crate::wire::{Address, Life, Wire};
 
 /// How a connection is made.
 pub(crate) struct Opener {
@@ -35,32 +34,12 @@ pub(crate) struct Opener {
     pub(crate) destinations: BTreeSet<Destination>,
 }
 
-/// An address of a broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Address {
-    host: String,
-    port: u16,
-}
+#[async_trait]
+impl Open for Opener {
+    type Link = Link;
 
-impl Address {
-    /// Reads `host:port`, or the host alone with the port that is usual.
-    pub(crate) fn parse(text: &str, secured: bool) -> Option<Self> {
-        let is_host = |host: &str| ServerName::try_from(host.to_owned()).is_ok();
-        if is_host(text) {
-            return Some(Self { host: text.to_owned(), port: if secured { 5671 } else { 5672 } });
-        }
-        let (host, port) = text.rsplit_once(':')?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned();
-        is_host(&host).then_some(Self { host, port: port.parse().ok().filter(|port| *port > 0)? })
-    }
-}
-
-impl Opener {
-    /// Connects to the first address that lets it.
-    ///
-    /// # Errors
-    /// Why the last one did not.
-    pub(super) async fn open(&self) -> Result<Arc<Link>, String> {
+    /// Connects to the first address that lets it; the error says why the last one did not.
+    async fn open(&self) -> Result<Arc<Link>, String> {
         let mut why = "there is no address".to_owned();
         for address in &self.addresses {
             let life = Life::default();
@@ -72,15 +51,17 @@ impl Opener {
                     return Ok(link);
                 }
                 Ok(Err(failed)) => failed,
-                Err(_) => "no connection within connect_timeout_ms".to_owned(),
+                Err(_) => NOT_IN_TIME.to_owned(),
             };
-            why = format!("{}:{}: {failed}", address.host, address.port);
+            why = format!("{address}: {failed}");
         }
         Err(why)
     }
+}
 
+impl Opener {
     async fn open_at(&self, address: &Address, life: &Life) -> Result<Arc<Link>, String> {
-        let made = Mutex::new(Some(self.wire(address, life).await?));
+        let made = Mutex::new(Some(Wire::connect(address, self.tls.as_ref(), life).await?));
         let connect = async move |_: AMQPUri, _: Runtime<Kit>| {
             let wire = made.lock().unwrap_or_else(PoisonError::into_inner).take();
             let gone = || lapin::Error::from(std::io::Error::from(std::io::ErrorKind::NotConnected));
@@ -91,15 +72,6 @@ impl Opener {
         let connection = connection.await.map_err(|error| said(&error))?;
         let missing = self.missing_exchanges(&connection).await?;
         self.link(connection, missing, life).await.map_err(|error| said(&error))
-    }
-
-    async fn wire(&self, address: &Address, life: &Life) -> Result<Wire, String> {
-        let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let Some(tls) = &self.tls else { return Ok(Wire::plain(stream, life.clone())) };
-        let name = ServerName::try_from(address.host.clone()).map_err(|_| "this is no host name".to_owned())?;
-        let secured = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
-        Ok(Wire::secured(secured.map_err(|error| format!("TLS: {error}"))?, life.clone()))
     }
 
     fn uri(&self, address: &Address) -> AMQPUri {
@@ -180,22 +152,5 @@ pub(super) fn said(error: &lapin::Error) -> String {
         ErrorKind::InvalidProtocolVersion(_) => "the broker does not speak AMQP 0-9-1".to_owned(),
         ErrorKind::MissingHeartbeatError => "the broker gave no sign of life".to_owned(),
         _ => "the connection is closed".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_addresses_with_and_without_a_port() {
-        let address = |host: &str, port| Some(Address { host: host.to_owned(), port });
-        assert_eq!(Address::parse("mq.example", false), address("mq.example", 5672));
-        assert_eq!(Address::parse("mq.example", true), address("mq.example", 5671));
-        assert_eq!(Address::parse("10.0.0.7:5673", true), address("10.0.0.7", 5673));
-        assert_eq!(Address::parse("[::1]:5672", false), address("::1", 5672));
-        for wrong in ["", "mq:", "mq:0", "mq:70000", "amqp://mq:5672", "a b:1", ":5672"] {
-            assert_eq!(Address::parse(wrong, false), None, "{wrong}");
-        }
     }
 }

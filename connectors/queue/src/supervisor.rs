@@ -3,28 +3,61 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use rabita_sdk::Failure;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::link::Link;
-use super::open::Opener;
+/// Makes connections to a broker.
+#[async_trait]
+pub(crate) trait Open: Send + Sync + 'static {
+    type Link: Link;
+
+    /// # Errors
+    /// Why there is none.
+    async fn open(&self) -> Result<Arc<Self::Link>, String>;
+}
+
+/// A connection to a broker.
+#[async_trait]
+pub(crate) trait Link: Send + Sync + 'static {
+    /// Cancelled when it is of no use any more; to cancel it ends the connection.
+    fn ended(&self) -> &CancellationToken;
+
+    /// Whether requests can be sent on it.
+    fn is_sound(&self) -> bool {
+        !self.ended().is_cancelled()
+    }
+
+    /// Says farewell to the broker.
+    async fn close(&self);
+}
 
 /// The one who keeps the connection.
-pub(super) struct Supervisor {
-    state: watch::Receiver<State>,
+pub(crate) struct Supervisor<L: Link> {
+    state: watch::Receiver<State<L>>,
     wanted: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
-#[derive(Clone)]
-enum State {
+enum State<L> {
     /// There is none, for this reason, after so many attempts.
     Down(Arc<str>, u64),
     Opening,
-    Open(Arc<Link>),
+    Open(Arc<L>),
+}
+
+impl<L> Clone for State<L> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Down(why, attempts) => Self::Down(Arc::clone(why), *attempts),
+            Self::Opening => Self::Opening,
+            Self::Open(link) => Self::Open(Arc::clone(link)),
+        }
+    }
 }
 
 /// Attempts begin no closer to each other, however many calls want one.
@@ -33,8 +66,8 @@ const PACE: Duration = Duration::from_millis(50);
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
 
-impl Supervisor {
-    pub(super) fn start(opener: Opener) -> Self {
+impl<L: Link> Supervisor<L> {
+    pub(crate) fn start(opener: impl Open<Link = L>) -> Self {
         let (sender, state) = watch::channel(State::Down("not connected yet".into(), 0));
         let wanted = Arc::new(Notify::new());
         let task = tokio::spawn(keep(opener, sender, Arc::clone(&wanted)));
@@ -42,7 +75,7 @@ impl Supervisor {
     }
 
     /// The connection. Where there is none, an attempt is made, and its end waited for.
-    pub(super) async fn link(&self) -> Result<Arc<Link>, Failure> {
+    pub(crate) async fn link(&self) -> Result<Arc<L>, Failure> {
         let mut state = self.state.clone();
         let mut seen = None;
         loop {
@@ -50,7 +83,7 @@ impl Supervisor {
             match now {
                 State::Open(link) if link.is_sound() => return Ok(link),
                 // It is let go of now: what no call can be sent on is no connection.
-                State::Open(link) => link.life.ended.cancel(),
+                State::Open(link) => link.ended().cancel(),
                 State::Down(why, attempts) if seen.is_some_and(|seen| attempts > seen) => {
                     return Err(Failure::unavailable(why.to_string()));
                 }
@@ -67,7 +100,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.task.abort();
         let now = self.state.borrow().clone();
         if let State::Open(link) = now {
@@ -76,16 +109,16 @@ impl Supervisor {
     }
 }
 
-impl Drop for Supervisor {
+impl<L: Link> Drop for Supervisor<L> {
     fn drop(&mut self) {
         self.task.abort();
         if let State::Open(link) = &*self.state.borrow() {
-            link.life.ended.cancel();
+            link.ended().cancel();
         }
     }
 }
 
-async fn keep(opener: Opener, state: watch::Sender<State>, wanted: Arc<Notify>) {
+async fn keep<O: Open>(opener: O, state: watch::Sender<State<O::Link>>, wanted: Arc<Notify>) {
     let mut attempts = 0;
     let mut backoff = BACKOFF_FIRST;
     wanted.notified().await;
@@ -95,7 +128,7 @@ async fn keep(opener: Opener, state: watch::Sender<State>, wanted: Arc<Notify>) 
         attempts += 1;
         match opener.open().await {
             Ok(link) => {
-                let ended = link.life.ended.clone();
+                let ended = link.ended().clone();
                 state.send_replace(State::Open(link));
                 // Whoever wanted one has it.
                 let _ = wanted.notified().now_or_never();

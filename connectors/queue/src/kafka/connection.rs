@@ -1,0 +1,252 @@
+//! One connection to one broker: requests go out in their order, and answers come back in the same.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use rabita_sdk::SecretText;
+use rsasl::config::SASLConfig;
+use rsasl::mechname::Mechname;
+use rsasl::prelude::{SASLClient, State};
+use rustls::ClientConfig;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio_util::compat::FuturesAsyncReadCompatExt;
+
+use super::codec::{Input, Output};
+use super::messages::{Ask, Authenticate, Ends, Fetch, Handshake, Produce, Versions, Where, code};
+use crate::broker::NOT_IN_TIME;
+use crate::settings::Mechanism;
+use crate::wire::{Address, Life, Wire};
+
+/// How connections are made.
+pub(crate) struct Dialler {
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+    /// Who the bus is, where its certificate does not say it.
+    pub(crate) user: Option<(Mechanism, SecretText, SecretText)>,
+    pub(crate) timeout: Duration,
+    /// The longest answer that is taken.
+    pub(crate) answer_max_bytes: usize,
+}
+
+/// A connection on which the broker knows who asks.
+pub(crate) struct Connection {
+    frames: mpsc::UnboundedSender<(i32, Bytes)>,
+    waiting: Arc<Waiting>,
+    next: AtomicI32,
+    pub(crate) life: Life,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broke {
+    /// The connection broke before.
+    Ended,
+    /// The answer was not what the protocol says. The connection is ended.
+    Malformed,
+}
+
+impl Broke {
+    pub(crate) const fn said(self) -> &'static str {
+        match self {
+            Self::Ended => "the connection broke",
+            Self::Malformed => "what came is not an answer of Kafka",
+        }
+    }
+}
+
+impl Dialler {
+    /// Connects, and shows who the bus is.
+    ///
+    /// # Errors
+    /// Why it can't, with the address.
+    pub(crate) async fn dial(&self, address: &Address) -> Result<Connection, String> {
+        let life = Life::default();
+        // What was begun ends with this, also where the attempt is dropped.
+        let guard = life.ended.clone().drop_guard();
+        let dialled = tokio::time::timeout(self.timeout, self.introduced(address, &life)).await;
+        let connection = dialled.unwrap_or_else(|_| Err(NOT_IN_TIME.to_owned())).map_err(|why| format!("{address}: {why}"))?;
+        guard.disarm();
+        Ok(connection)
+    }
+
+    async fn introduced(&self, address: &Address, life: &Life) -> Result<Connection, String> {
+        let wire = Wire::connect(address, self.tls.as_ref(), life).await?;
+        let connection = Connection::on(wire, life.clone(), self.answer_max_bytes);
+        let (said, understood) = connection.ask(&Versions).await.map_err(|broke| match broke {
+            Broke::Ended => "the connection broke at once: there is no Kafka, or it speaks TLS".to_owned(),
+            Broke::Malformed => broke.said().to_owned(),
+        })?;
+        let spoken = [of::<Where<'_>>(), of::<Produce<'_>>(), of::<Ends<'_>>(), of::<Fetch<'_>>()];
+        let is_spoken =
+            |(key, version): &(i16, i16)| understood.iter().any(|it| it.key == *key && (it.least..=it.most).contains(version));
+        if said != code::NONE || !spoken.iter().all(is_spoken) {
+            return Err("the broker is too old or too new: it does not speak the protocol of Kafka 0.11 to 4".to_owned());
+        }
+        if let Some((mechanism, user, password)) = &self.user {
+            connection.authenticate(*mechanism, user, password).await?;
+        }
+        Ok(connection)
+    }
+}
+
+const fn of<A: Ask>() -> (i16, i16) {
+    (A::KEY, A::VERSION)
+}
+
+impl Connection {
+    fn on(wire: Wire, life: Life, answer_max_bytes: usize) -> Self {
+        let codec = LengthDelimitedCodec::builder().max_frame_length(answer_max_bytes).new_codec();
+        let (mut sink, mut stream) = Framed::new(wire.compat(), codec).split();
+        let (frames, mut queue) = mpsc::unbounded_channel::<(i32, Bytes)>();
+        let waiting = Arc::new(Waiting::default());
+        tokio::spawn({
+            let (life, waiting) = (life.clone(), Arc::clone(&waiting));
+            async move {
+                let _ends_with_this = life.ended.clone().drop_guard();
+                let passed_on = async {
+                    while let Some((id, frame)) = queue.recv().await {
+                        // What nobody waits for any more before it left does not leave.
+                        if waiting.has(id) && sink.send(frame).await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                life.ended.run_until_cancelled(passed_on).await;
+            }
+        });
+        tokio::spawn({
+            let (life, waiting) = (life.clone(), Arc::clone(&waiting));
+            async move {
+                let _ends_with_this = life.ended.clone().drop_guard();
+                while let Some(Ok(frame)) = stream.next().await {
+                    let mut input = Input::new(frame.freeze());
+                    // Brokers answer what they were asked, or the connection is of no use.
+                    let Ok(id) = input.int32() else { return };
+                    waiting.hand_over(id, input);
+                }
+            }
+        });
+        Self { frames, waiting, next: AtomicI32::new(0), life }
+    }
+
+    /// Asks, and waits for the answer as long as the connection lasts.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn ask<A: Ask>(&self, ask: &A) -> Result<A::Answer, Broke> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut frame = Output::default();
+        frame.int16(A::KEY);
+        frame.int16(A::VERSION);
+        frame.int32(id);
+        frame.text(CLIENT);
+        ask.write(&mut frame);
+        let mut expected = self.waiting.expect(id);
+        self.frames.send((id, frame.0.into())).map_err(|_| Broke::Ended)?;
+        tokio::select! {
+            biased;
+            answer = &mut expected.answer => {
+                let mut answer = answer.map_err(|_| Broke::Ended)?;
+                A::read(&mut answer).map_err(|_| {
+                    self.life.ended.cancel();
+                    Broke::Malformed
+                })
+            }
+            () = self.life.ended.cancelled() => Err(Broke::Ended),
+        }
+    }
+
+    async fn authenticate(&self, mechanism: Mechanism, user: &SecretText, password: &SecretText) -> Result<(), String> {
+        const REFUSED: &str = "the broker refuses access: the user or the password is not right";
+        let name = mechanism.as_str();
+        match self.ask(&Handshake(name)).await.map_err(|broke| broke.said())? {
+            code::NONE => {}
+            code::UNSUPPORTED_SASL_MECHANISM => return Err(format!("the broker does not know the mechanism {name}")),
+            other => return Err(format!("the broker refuses access with {other}")),
+        }
+        let wrong = || format!("the user or the password can't be shown by {name}");
+        let config = SASLConfig::with_credentials(None, user.expose().to_owned(), password.expose().to_owned());
+        let offered = Mechname::parse(name.as_bytes()).map_err(|_| wrong())?;
+        let mut session = SASLClient::new(config.map_err(|_| wrong())?).start_suggested(&[offered]).map_err(|_| wrong())?;
+        let mut heard: Option<Bytes> = None;
+        loop {
+            let mut say = Vec::new();
+            let state = session.step(heard.as_deref(), &mut say).map_err(|_| REFUSED)?;
+            if matches!(state, State::Finished(_)) && say.is_empty() {
+                return Ok(());
+            }
+            match self.ask(&Authenticate(&say)).await.map_err(|broke| broke.said())? {
+                (code::NONE, answer) => heard = Some(answer),
+                (code::SASL_AUTHENTICATION_FAILED, _) => return Err(REFUSED.to_owned()),
+                (other, _) => return Err(format!("the broker refuses access with {other}")),
+            }
+            if matches!(state, State::Finished(_)) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.life.ended.cancel();
+    }
+}
+
+/// As whom the brokers' logs know the bus.
+const CLIENT: &str = "rabita";
+
+/// The requests that wait for their answers, by number.
+#[derive(Default)]
+struct Waiting(Mutex<HashMap<i32, oneshot::Sender<Input>>>);
+
+/// An answer that is waited for, until this is dropped.
+struct Expected<'a> {
+    id: i32,
+    answer: oneshot::Receiver<Input>,
+    waiting: &'a Waiting,
+}
+
+impl Waiting {
+    fn expect(&self, id: i32) -> Expected<'_> {
+        let (sender, answer) = oneshot::channel();
+        self.lock().insert(id, sender);
+        Expected { id, answer, waiting: self }
+    }
+
+    fn has(&self, id: i32) -> bool {
+        self.lock().contains_key(&id)
+    }
+
+    /// Whoever waited may have left.
+    fn hand_over(&self, id: i32, answer: Input) {
+        if let Some(waiting) = self.lock().remove(&id) {
+            let _ = waiting.send(answer);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<i32, oneshot::Sender<Input>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.waiting.lock().remove(&self.id);
+    }
+}
+
+impl Mechanism {
+    /// As it is named to the broker.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::Plain => "PLAIN",
+        }
+    }
+}
