@@ -221,3 +221,53 @@ async fn check_tells_everything_that_is_wrong_where_it_stands() {
     }
     assert!(rabita_queue::kind().open(wrong, &NoSecrets).await.is_err());
 }
+
+#[tokio::test]
+async fn over_kafka_a_request_goes_to_its_topic_under_the_key_of_its_record() {
+    let mut spec = spec();
+    spec.settings = json!({ "kafka": { "brokers": ["k1.example:9092"], "topic": "people", "reply_topic": "people.replies" } });
+    spec.entities[0].from["read"]["to"] = json!({ "topic": "people.read" });
+    assert_eq!(rabita_queue::kind().check(&spec), []);
+    let legacy = json!([
+        { "request": { "topic": "people.read" }, "response": { "json": { "person": { "pin": "P1" } } } },
+        { "request": { "topic": "people", "json": { "op": "find" } }, "response": { "json": { "found": [] } } },
+    ]);
+    let double = rabita_queue::kind().double(spec, &legacy).await.expect("a stand-in");
+    assert!(read(&double, "P1").await.expect("a read").is_some());
+    let ask = Search { entity: 0, conditions: Vec::new(), wanted: people::wanted(&["pin"]), limit: 2, cursor: None };
+    assert!(double.connector.search(ask, &call()).await.expect("a page").rows.is_empty());
+    let sent: Vec<[Value; 3]> =
+        asked(&double).iter().map(|sent| ["topic", "key", "routing_key"].map(|at| sent[at].clone())).collect();
+    assert_eq!(sent, [[json!("people.read"), json!("P1"), json!("")], [json!("people"), json!(""), json!("")]]);
+}
+
+#[tokio::test]
+async fn check_tells_what_is_wrong_with_a_broker_of_kafka() {
+    let mut wrong = spec();
+    wrong.settings = json!({ "kafka": {
+        "brokers": ["k1.example", "kafka://k2:9092"], "topic": "people/requests", "reply_topic": "..", "password": { "env": "X" },
+    } });
+    wrong.entities[0].from["search"]["to"] = json!({ "exchange": "x", "topic": "a b" });
+    let told = |spec: &RegistrySpec| -> Vec<String> {
+        let findings = rabita_queue::kind().check(spec);
+        findings.iter().map(|finding| format!("{} {}", finding.pointer, finding.message)).collect()
+    };
+    let all = told(&wrong);
+    for expected in [
+        "/connector/kafka/brokers/0 this is no address",
+        "/connector/kafka/brokers/1 this is no address",
+        "/connector/kafka/topic this is no topic",
+        "/connector/kafka/reply_topic this is no topic",
+        "/connector/kafka/password a password needs a user",
+        "/from/read/to/routing_key Kafka has no `routing_key`",
+        "/from/search/to/exchange Kafka has no `exchange`",
+        "/from/search/to/topic this is no topic",
+    ] {
+        assert!(all.iter().any(|told| told.contains(expected)), "{expected}: {all:#?}");
+    }
+    wrong.settings["amqp"] = settings()["amqp"].clone();
+    assert!(told(&wrong).iter().any(|told| told.contains("/connector/kafka a registry is behind one broker")));
+    wrong.settings = json!({});
+    assert!(told(&wrong).iter().any(|told| told.contains("/connector nothing says which broker")));
+    assert!(rabita_queue::kind().open(wrong, &NoSecrets).await.is_err());
+}
