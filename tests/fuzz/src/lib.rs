@@ -13,6 +13,7 @@ mod files;
 mod http;
 mod identity;
 mod ledger;
+mod queue;
 mod replies;
 
 /// A parser, and what it is given.
@@ -25,7 +26,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     Target { name: "request", run: http::request },
     Target { name: "signed_request", run: http::signed_request },
     Target { name: "certificate", run: identity::certificate },
@@ -44,6 +45,7 @@ pub const TARGETS: [Target; 20] = [
     Target { name: "rest", run: replies::rest },
     Target { name: "soap", run: replies::soap },
     Target { name: "ldap", run: replies::ldap },
+    Target { name: "queue", run: queue::reply },
     Target { name: "files", run: files::drop },
     Target { name: "copybook", run: files::copybook },
 ];

@@ -46,8 +46,8 @@ const ALLOWED: [(&str, &[&str]); 28] = [
     (
         "fuzz",
         &[
-            "battery", "config", "contract", "core", "files", "identity", "keys", "ldap", "ledger", "model", "rest", "sdk",
-            "server", "soap",
+            "battery", "config", "contract", "core", "files", "identity", "keys", "ldap", "ledger", "model", "queue", "rest",
+            "sdk", "server", "soap",
         ],
     ),
     ("tests", &["battery", "journal", "config", "demo", "draft", "keys", "ledger", "model", "sdk", "server"]),
