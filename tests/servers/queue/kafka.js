@@ -16,13 +16,13 @@ const MESSAGE_MAX_BYTES = 16 * 1024 * 1024;
 const RETRY = { initialRetryTime: PAUSE_MS, maxRetryTime: PAUSE_MS, factor: 0, multiplier: 1, retries: 5 };
 
 /**
- * Answers what comes on the first of these topics (`NAME` or `NAME:PARTITIONS`, joined by commas), which it makes
+ * Answers what comes on the first of these topics (`NAME[:PARTITIONS[:REPLICAS]]`, joined by commas), which it makes
  * where they are missing; resolves when it listens. Comes back when the broker does.
  */
-async function serve(broker, topics, answer) {
+async function serve(brokers, topics, answer) {
   const kafka = new Kafka({
     clientId: 'registry',
-    brokers: [broker],
+    brokers: brokers.split('|'),
     connectionTimeout: CONNECT_MS,
     requestTimeout: REQUEST_MS,
     logLevel: logLevel.NOTHING,
@@ -52,10 +52,10 @@ async function serve(broker, topics, answer) {
 async function make(kafka, wanted) {
   const admin = kafka.admin();
   await admin.connect();
-  const topics = wanted.map(([topic, partitions]) => ({
+  const topics = wanted.map(([topic, partitions, replicas]) => ({
     topic,
     numPartitions: Number(partitions || 1),
-    replicationFactor: 1,
+    replicationFactor: Number(replicas || 1),
     configEntries: [{ name: 'max.message.bytes', value: String(MESSAGE_MAX_BYTES) }],
   }));
   await admin.createTopics({ topics });

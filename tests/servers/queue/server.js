@@ -3,7 +3,7 @@
 // A registry of people behind a message broker: the legacy system that the tests of the `queue` connector run against.
 //
 //   node server.js amqp URL QUEUE PORT
-//   node server.js kafka HOST:PORT TOPIC[:PARTITIONS][,OTHER[:PARTITIONS]]... PORT     the others are only made
+//   node server.js kafka HOST:PORT[|HOST:PORT]... TOPIC[:PARTITIONS[:REPLICAS]][,OTHER...] PORT     the others are only made
 //
 // Requests and replies are JSON; `people.js` knows the operations. PORT, where 0 takes a free one, is for the tests:
 // GET /_state tells the register, PUT /_state replaces it. `listening PORT` says that requests are answered.

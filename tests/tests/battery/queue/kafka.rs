@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rabita_battery::{Need, Person, Subject, Target};
 use rabita_sdk::{Failure, RegistrySpec};
 use rabita_tests::kafka::Door;
-use rabita_tests::{Kafka as Cluster, NodeServer};
+use rabita_tests::{Kafka as Cluster, NodeServer, eventually};
 use serde_json::{Value, json};
 
 use super::{Carrier, LONG, People, read, rename, within};
@@ -20,7 +20,8 @@ const DOORS: usize = 64;
 
 struct Kafka {
     cluster: Server<Cluster>,
-    door: Door,
+    /// Where a proxy stands before the broker; a cluster of several has none.
+    door: Option<Door>,
     topic: String,
 }
 
@@ -38,7 +39,7 @@ impl Kafka {
 impl Carrier for Kafka {
     fn start(need: Need) -> (Self, NodeServer) {
         let cluster = Server::of(need, shared, || Cluster::start_with_doors(1));
-        let carrier = Self { door: cluster.door(), topic: own_name(), cluster };
+        let carrier = Self { door: Some(cluster.door()), topic: own_name(), cluster };
         let topics = format!("{}:3,{}:2", carrier.topic, carrier.replies());
         let registry = NodeServer::start("queue", &["kafka", &carrier.cluster.servers(), &topics]);
         (carrier, registry)
@@ -46,11 +47,11 @@ impl Carrier for Kafka {
 
     /// What a proxy connects to.
     fn address(&self) -> SocketAddr {
-        self.door.inner
+        self.door.expect("the broker has a door").inner
     }
 
     fn proxied_at(&self) -> Option<SocketAddr> {
-        Some(self.door.outer)
+        self.door.map(|door| door.outer)
     }
 
     fn settings(&self, target: Target) -> Value {
@@ -111,6 +112,40 @@ async fn a_topic_that_is_not_there_is_told_by_its_name() {
     }
     let sound = subject.connector(|_| {}).await;
     assert!(sound.read(read("P00001"), &within(LONG)).await.expect("a read").is_some());
+}
+
+/// One broker of three is killed, whatever it led; another leads then, and the connector finds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn works_on_when_one_broker_of_three_is_killed() {
+    let everyone = Person::several(12);
+    let start = || {
+        let cluster = Cluster::start(3);
+        let brokers = cluster.servers().replace(',', "|");
+        let registry = NodeServer::start("queue", &["kafka", &brokers, "people:3:3,people.replies:3:3"]);
+        (registry, cluster)
+    };
+    let (registry, cluster) = tokio::task::spawn_blocking(start).await.expect("brokers and a registry");
+    let topic = "people".to_owned();
+    let carrier = Kafka { cluster: Server::Own(Box::new(cluster)), door: None, topic };
+    let subject = People { registry, carrier, direct: reqwest::Client::new() };
+    subject.load(&everyone).await;
+    let brokers: Vec<String> = subject.carrier.cluster.servers().split(',').map(str::to_owned).collect();
+    let connector = subject.connector(|spec| spec.settings["kafka"]["brokers"] = json!(brokers)).await;
+    let all_are_read = async || {
+        let reads = everyone.iter().map(async |person| connector.read(read(&person.pin), &within(LONG)).await);
+        let reads = futures_util::future::join_all(reads).await;
+        reads
+            .into_iter()
+            .zip(&everyone)
+            .all(|(read, person)| read.is_ok_and(|row| row.is_some_and(|row| Person::from_row(&row) == *person)))
+    };
+    assert!(all_are_read().await);
+    for broker in 0..3 {
+        subject.carrier.cluster.kill(broker);
+        eventually("every record is read without one broker", LONG * 3, all_are_read).await;
+        tokio::task::block_in_place(|| subject.carrier.cluster.start_again(broker));
+        eventually("every record is read again", LONG * 3, all_are_read).await;
+    }
 }
 
 /// By TLS with the authority's certificate, by a password and by a certificate of the bus; not with another authority, and
