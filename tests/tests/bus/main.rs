@@ -21,6 +21,7 @@ mod observability;
 mod officials;
 mod operators;
 mod paging;
+mod queue;
 mod replies;
 mod rivals;
 mod sources;
