@@ -14,9 +14,23 @@ pub(crate) struct Cluster {
     bootstrap: Vec<Address>,
     known: Mutex<Known>,
     /// The connection on which it is asked what there is.
-    asking: tokio::sync::Mutex<Option<Arc<Connection>>>,
+    asking: Slot,
     /// Connections on which requests leave, by broker.
-    leaving: tokio::sync::Mutex<HashMap<i32, Arc<Connection>>>,
+    leaving: Mutex<HashMap<i32, Arc<Slot>>>,
+}
+
+/// A connection that is made when it is wanted, by one for all who want it.
+#[derive(Default)]
+struct Slot(tokio::sync::Mutex<Option<Arc<Connection>>>);
+
+impl Slot {
+    async fn get(&self, dial: impl Future<Output = Result<Connection, String>>) -> Result<Arc<Connection>, String> {
+        let mut slot = self.0.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| !connection.life.ended.is_cancelled()) {
+            return Ok(Arc::clone(connection));
+        }
+        Ok(Arc::clone(slot.insert(Arc::new(dial.await?))))
+    }
 }
 
 #[derive(Default)]
@@ -93,14 +107,8 @@ impl Cluster {
     /// # Errors
     /// Why there is none.
     pub(crate) async fn leaving(&self, broker: i32) -> Result<Arc<Connection>, String> {
-        // Others wait meanwhile: to a broker that is away they would not come either.
-        let mut leaving = self.leaving.lock().await;
-        if let Some(connection) = leaving.get(&broker).filter(|connection| !connection.life.ended.is_cancelled()) {
-            return Ok(Arc::clone(connection));
-        }
-        let connection = Arc::new(self.dial(broker).await?);
-        leaving.insert(broker, Arc::clone(&connection));
-        Ok(connection)
+        let slot = Arc::clone(self.leaving.lock().unwrap_or_else(PoisonError::into_inner).entry(broker).or_default());
+        slot.get(self.dial(broker)).await
     }
 
     async fn map(&self, topic: &str) -> Result<Map, String> {
@@ -108,7 +116,7 @@ impl Cluster {
         const ATTEMPTS: usize = 2;
         let mut why = String::new();
         for _ in 0..ATTEMPTS {
-            let connection = self.asking().await?;
+            let connection = self.asking.get(self.dial_any()).await?;
             match connection.ask(&Where(topic)).await {
                 Ok(map) => return Ok(map),
                 Err(broke) => why = broke.said().to_owned(),
@@ -117,16 +125,13 @@ impl Cluster {
         Err(why)
     }
 
-    async fn asking(&self) -> Result<Arc<Connection>, String> {
-        let mut asking = self.asking.lock().await;
-        if let Some(connection) = asking.as_ref().filter(|connection| !connection.life.ended.is_cancelled()) {
-            return Ok(Arc::clone(connection));
-        }
+    /// A connection to the first broker that lets it.
+    async fn dial_any(&self) -> Result<Connection, String> {
         let known: Vec<Address> = self.known().brokers.values().cloned().collect();
         let mut why = "there is no address".to_owned();
         for address in self.bootstrap.iter().chain(&known) {
             match self.dialler.dial(address).await {
-                Ok(connection) => return Ok(Arc::clone(asking.insert(Arc::new(connection)))),
+                Ok(connection) => return Ok(connection),
                 Err(failed) => why = failed,
             }
         }

@@ -319,3 +319,66 @@ impl Ask for Fetch<'_> {
         Ok(topics.into_iter().flatten().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kafka::codec::Malformed;
+
+    fn read<A: Ask>(bytes: &[u8]) -> Result<A::Answer> {
+        A::read(&mut Input::new(Bytes::copy_from_slice(bytes)))
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).expect("ASCII"));
+        pairs.map(|pair| u8::from_str_radix(pair, 16).expect("a number")).collect()
+    }
+
+    /// As the protocol guide lays it out, field by field.
+    #[test]
+    fn reads_where_brokers_are_and_who_leads() {
+        let answer = hex("00000000  00000001 00000007 0002 6b31 00002384 ffff  ffff 00000007
+             00000001 0000 0001 74 00 00000002
+             0000 00000001 00000007 00000001 00000007 00000000
+             0005 00000000 ffffffff 00000000 00000000");
+        let brokers = vec![Node { id: 7, host: "k1".to_owned(), port: 9092 }];
+        let partitions = vec![Partition { number: 1, leader: 7 }, Partition { number: 0, leader: -1 }];
+        let topics = vec![Topic { code: code::NONE, name: "t".to_owned(), partitions }];
+        assert_eq!(read::<Where<'_>>(&answer), Ok(Map { brokers, topics }));
+        for length in 0..answer.len() {
+            assert_eq!(read::<Where<'_>>(&answer[..length]), Err(Malformed), "{length}");
+        }
+    }
+
+    #[test]
+    fn writes_what_a_broker_reads() {
+        let mut output = Output::default();
+        Produce { topic: "t", partition: 2, batch: b"abc", timeout_ms: 500 }.write(&mut output);
+        assert_eq!(output.0, hex("ffff ffff 000001f4 00000001 0001 74 00000001 00000002 00000003 616263"));
+        let mut output = Output::default();
+        Where("t").write(&mut output);
+        assert_eq!(output.0, hex("00000001 0001 74 00"));
+    }
+
+    proptest! {
+        /// Whatever comes is read, or is refused: lengths of what is not there do no harm.
+        #[test]
+        fn nothing_that_comes_does_harm(bytes in vec(prop_oneof![Just(0_u8), Just(1), Just(0x7f), Just(0xff), any::<u8>()], 0..200)) {
+            let _ = read::<Versions>(&bytes);
+            let _ = read::<Handshake<'_>>(&bytes);
+            let _ = read::<Authenticate<'_>>(&bytes);
+            let _ = read::<Where<'_>>(&bytes);
+            let _ = read::<Produce<'_>>(&bytes);
+            let _ = read::<Ends<'_>>(&bytes);
+            if let Ok(fetched) = read::<Fetch<'_>>(&bytes) {
+                for part in fetched {
+                    let _ = crate::kafka::records::read(part.batches, 0, &part.aborted, 1 << 16);
+                }
+            }
+        }
+    }
+}

@@ -224,6 +224,9 @@ fn block(packed: &[u8], most_bytes: usize) -> Result<Vec<u8>> {
 mod tests {
     use std::io::Write;
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     const MOST: usize = 1 << 20;
@@ -309,6 +312,28 @@ mod tests {
             assert_eq!(found, Found { records: vec![record_of("1", b"one")], next: 8 }, "{length}");
         }
         assert_eq!(read(Bytes::new(), 7, &[], MOST), Ok(Found { records: Vec::new(), next: 7 }));
+    }
+
+    proptest! {
+        /// Of a batch whose sum is right: a broker may send what it likes.
+        #[test]
+        fn nothing_that_a_broker_lays_down_does_harm(
+            attributes in any::<i16>(),
+            count in any::<i32>(),
+            places in vec((0..200_usize, any::<u8>()), 0..6),
+        ) {
+            let mut batch = draft("key", b"value").batch();
+            batch[57..61].copy_from_slice(&count.to_be_bytes());
+            let turn = |records: &[u8]| {
+                let mut turned = records.to_vec();
+                for (place, byte) in &places {
+                    let length = turned.len();
+                    turned[place % length] = *byte;
+                }
+                turned
+            };
+            let _ = read(laid(&batch, i64::MAX - 1, 1, attributes, turn).into(), 0, &[], MOST);
+        }
     }
 
     #[test]
