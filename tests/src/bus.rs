@@ -20,6 +20,6 @@ pub use caller::{Answer, Caller, Speaks};
 pub use collector::Collector;
 pub use country::{Bus, Country};
 pub use hosting::{HostDirectory, people_manifest};
-pub use manifest::{GRANT_ALL, Manifest};
+pub use manifest::{GRANT_ALL, Manifest, of_persons};
 pub use program::Program;
 pub use upstream::{Mood, Seen, Upstream, five};

@@ -1,4 +1,4 @@
-//! The manifest of an [`Upstream`](super::Upstream).
+//! Manifests of persons: that of an [`Upstream`](super::Upstream), and what other registries of them have in common.
 
 /// A grant of everything in `persons` to the portal.
 pub const GRANT_ALL: &str =
@@ -36,16 +36,23 @@ impl Manifest {
 
     pub(super) fn text(&self) -> String {
         let Self { id, url, limits, entity } = self;
-        TEMPLATE.replace("{ID}", id).replace("{URL}", url).replace("{LIMITS}", limits).replace("{ENTITY}", entity)
+        let connector = CONNECTOR.replace("{URL}", url).replace("{LIMITS}", limits);
+        of_persons(id, &connector, &REST.replace("{ENTITY}", entity))
     }
 }
 
-const TEMPLATE: &str = r#"
+/// The manifest of a registry of persons: how it is reached, and all that stands below the schema and the key of `persons`,
+/// which are the same whatever the registry is.
+#[must_use]
+pub fn of_persons(id: &str, connector: &str, rest: &str) -> String {
+    PERSONS.replace("{ID}", id).replace("{CONNECTOR}", connector) + rest.trim_start_matches('\n')
+}
+
+const PERSONS: &str = r#"
 registry: {ID}
 agency: interior
 title: Registry {ID}
-connector: { kind: rest, url: "{URL}", probe: { path: /health } }
-limits: {LIMITS}
+{CONNECTOR}
 contract:
   v1:
     persons:
@@ -64,10 +71,16 @@ contract:
             properties:
               family: { title: Family name, type: string, minLength: 1 }
               given: { title: Given name, type: string, minLength: 1 }
-          birth_date: { title: Date of birth, type: string, format: date }
+          birth_date: { title: Date of birth, type: string, pattern: "^[0-9]{4}(-[0-9]{2}){0,2}$" }
           sex: { title: Sex, enum: [female, male] }
           income: { title: Income, type: integer, minimum: 0 }
       key: pin
+"#;
+
+const CONNECTOR: &str = r#"connector: { kind: rest, url: "{URL}", probe: { path: /health } }
+limits: {LIMITS}"#;
+
+const REST: &str = r#"
 {ENTITY}
       from:
         read: { path: "/persons/{FIN}" }

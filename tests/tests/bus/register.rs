@@ -1,6 +1,6 @@
 //! A register in an SQLite file, as old as the registers of agencies are: blanks, codes, days as numbers, photos.
 
-use rabita_tests::bus::Country;
+use rabita_tests::bus::{Country, GRANT_ALL, of_persons};
 use sqlx::{ConnectOptions, Connection, Executor};
 
 /// How many persons of the family Əliyev(a) there are, and how many of one page of 10 are on the last.
@@ -10,11 +10,8 @@ pub const OF_ONE_FAMILY: usize = 23;
 pub async fn country(entity: &str) -> Country {
     let country = Country::new();
     fill(&country).await;
-    country.file("registries/register.yaml", &MANIFEST.replace("{ENTITY}", entity));
-    country.grants(
-        "register",
-        &["{ system: portal, version: v1, entity: persons, operations: [read, search], fields: all, purposes: any }"],
-    );
+    country.file("registries/register.yaml", &of_persons("register", CONNECTOR, &REST.replace("{ENTITY}", entity)));
+    country.grants("register", &[GRANT_ALL]);
     country
 }
 
@@ -28,10 +25,21 @@ pub fn pin(place: usize) -> String {
     format!("5ZJBK{place:02}")
 }
 
-async fn fill(country: &Country) {
+/// Does something to the register behind the bus's back.
+pub async fn run(country: &Country, sql: &str) {
+    let mut database = open(country).await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.expect("the statement");
+    database.close().await.expect("the file is written");
+}
+
+async fn open(country: &Country) -> sqlx::SqliteConnection {
     let file = country.path().join("register.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).create_if_missing(true);
-    let mut database = options.connect().await.expect("a new file");
+    options.connect().await.expect("the file")
+}
+
+async fn fill(country: &Country) {
+    let mut database = open(country).await;
     let table = "CREATE TABLE VATANDASH (FIN CHAR(7) PRIMARY KEY, SOYAD TEXT, DOGUM INTEGER, CINS TEXT, SEKIL BLOB)";
     database.execute(table).await.expect("a table");
     for place in 0..OF_ONE_FAMILY {
@@ -43,29 +51,9 @@ async fn fill(country: &Country) {
     database.close().await.expect("the file is written");
 }
 
-const MANIFEST: &str = r#"
-registry: register
-agency: interior
-connector: { kind: sql, url: "sqlite:register.db", read_only: true }
-contract:
-  v1:
-    persons:
-      schema:
-        title: Person
-        type: object
-        additionalProperties: false
-        required: [pin, name, sex]
-        properties:
-          pin: { title: PIN, type: string, pattern: "^[0-9A-Z]{7}$" }
-          name:
-            title: Name
-            type: object
-            additionalProperties: false
-            required: [family]
-            properties: { family: { title: Family name, type: string, minLength: 1 } }
-          birth_date: { title: Date of birth, type: string, pattern: "^[0-9]{4}(-[0-9]{2}){0,2}$" }
-          sex: { title: Sex, enum: [female, male] }
-      key: pin
+const CONNECTOR: &str = r#"connector: { kind: sql, url: "sqlite:register.db", read_only: true }"#;
+
+const REST: &str = r#"
       from: VATANDASH
       {ENTITY}
       fields:
