@@ -55,6 +55,10 @@ pub(crate) fn read(attached: &Attached) -> Result<Catalogue, AnyFault> {
         }
         catalogue.tables.push(table);
     }
+    if !catalogue.tables.is_empty() {
+        let why = "the driver is not asked which columns have an index: name in `search` those that do";
+        catalogue.unsure.push(why.to_owned());
+    }
     Ok(catalogue)
 }
 

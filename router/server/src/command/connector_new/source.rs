@@ -77,11 +77,20 @@ fn beginning(path: &Path) -> Result<Vec<u8>, Failed> {
 
 /// The address without user, password and query.
 fn shown(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let Some((scheme, rest)) = address.split_once("://") else { return without_password(address) };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+}
+
+/// A connection string without its password, which is refused later on, and not repeated then.
+fn without_password(address: &str) -> String {
+    let is_password = |part: &str| {
+        let keyword = part.split_once('=').map_or("", |(keyword, _)| keyword.trim());
+        ["pwd", "password"].iter().any(|own| keyword.eq_ignore_ascii_case(own))
+    };
+    address.split(';').filter(|part| !is_password(part)).collect::<Vec<_>>().join(";")
 }
 
 /// `password.env=NAME` is `{ password: { env: NAME } }`.
@@ -109,11 +118,24 @@ fn settings(given: &[String]) -> Result<Map<String, Value>, Failed> {
 pub(super) fn name_of(source: &SurveySource) -> String {
     let path = match &source.path {
         Some(path) => path.clone(),
-        None => PathBuf::from(source.shown.split_once("://").map_or(source.shown.as_str(), |(_, rest)| rest)),
+        None => PathBuf::from(named_in(source.shown.split_once("://").map_or(source.shown.as_str(), |(_, rest)| rest))),
     };
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("registry");
     let stem = stem.rsplit_once(':').map_or(stem, |(before, after)| if before.is_empty() { after } else { before });
     rabita_draft::slug(stem)
+}
+
+/// What of an address names the data: of a connection string the database, of an entry's name its first value.
+fn named_in(address: &str) -> &str {
+    let keyword = |wanted: &str| {
+        let mut parts = address.split([';', ':']).filter_map(|part| part.split_once('='));
+        parts.find(|(own, _)| own.trim().eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+    };
+    if let Some(database) = ["Database", "DBQ", "DSN"].into_iter().find_map(keyword) {
+        return database;
+    }
+    let last = address.rsplit('/').next().unwrap_or_default();
+    last.split_once('=').map_or(address, |(_, rest)| rest.split([',', '%']).next().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -121,9 +143,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_registry_is_called_after_what_names_its_data() {
+        for (address, name) in [
+            ("db.example:5432/brp", "brp"),
+            ("odbc:Driver=/opt/driver.so;Server=db.example;Database=people", "people"),
+            ("odbc:Driver=/opt/driver.so;Database=/var/lib/register.db", "/var/lib/register.db"),
+            ("ldap.example/ou=officials%2Co=registry", "officials"),
+        ] {
+            assert!(named_in(address).ends_with(name), "{address}: {}", named_in(address));
+        }
+    }
+
+    #[test]
     fn an_address_is_shown_without_what_is_secret_in_it() {
         assert_eq!(shown("postgres://rabita:x@db.example:5432/brp?sslmode=a"), "postgres://db.example:5432/brp");
         assert_eq!(shown("/tmp/a.wsdl"), "/tmp/a.wsdl");
+        assert_eq!(shown("odbc:Driver=/a.so;UID=rabita;pwd=x;Database=brp"), "odbc:Driver=/a.so;UID=rabita;Database=brp");
     }
 
     #[test]
