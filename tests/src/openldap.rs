@@ -41,9 +41,16 @@ attributetype ( 1.3.6.1.4.1.32473.1.6 NAME 'version' EQUALITY integerMatch ORDER
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
 attributetype ( 1.3.6.1.4.1.32473.1.7 NAME 'serving' EQUALITY booleanMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.32473.1.8 NAME 'hired' DESC 'The day the oath was taken' EQUALITY generalizedTimeMatch
+  ORDERING generalizedTimeOrderingMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.32473.1.9 NAME 'grade' EQUALITY integerMatch ORDERING integerOrderingMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.32473.1.10 NAME 'badge' EQUALITY caseExactMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 objectclass ( 1.3.6.1.4.1.32473.2.1 NAME 'registryPerson' SUP top STRUCTURAL
   MUST ( pin $ family $ given $ born ) MAY ( notes $ version $ photo $ serving ) )
-objectclass ( 1.3.6.1.4.1.32473.2.2 NAME 'official' SUP inetOrgPerson STRUCTURAL MAY ( serving $ born ) )
+objectclass ( 1.3.6.1.4.1.32473.2.2 NAME 'official' SUP inetOrgPerson STRUCTURAL MAY ( serving $ born $ hired $ grade ) )
+objectclass ( 1.3.6.1.4.1.32473.2.3 NAME 'badgeHolder' SUP top AUXILIARY MUST badge )
 ";
 
 /// An OpenLDAP server with its own data. It listens in clear, where TLS can be started, and under TLS.

@@ -40,8 +40,8 @@ pub(crate) struct DraftedField {
 #[derive(Debug, Clone)]
 pub(crate) enum Shape {
     One(Box<Proposal>),
-    /// Streamed by itself.
-    Binary,
+    /// Streamed by itself, as this media type.
+    Binary(Option<String>),
     /// A repeated group with fields of its own.
     Group(Vec<DraftedField>),
 }
@@ -56,7 +56,10 @@ impl DraftedField {
                 (None, [one]) => json!({ "from": self.source.as_str(), "codec": one }),
                 (None, several) => json!({ "from": self.source.as_str(), "codec": several }),
             },
-            Shape::Binary => json!({ "from": self.source.as_str(), "binary": { "media_type": "application/octet-stream" } }),
+            Shape::Binary(media_type) => {
+                let media_type = media_type.as_deref().unwrap_or("application/octet-stream");
+                json!({ "from": self.source.as_str(), "binary": { "media_type": media_type } })
+            }
             Shape::Group(fields) => {
                 let fields: Map<String, Value> = fields.iter().map(|field| (field.name.clone(), field.rule())).collect();
                 json!({ "each": self.source.as_str(), "fields": fields })
@@ -68,7 +71,7 @@ impl DraftedField {
     pub(crate) fn proposals(&self) -> Vec<&Proposal> {
         match &self.shape {
             Shape::One(proposal) => vec![proposal.as_ref()],
-            Shape::Binary => Vec::new(),
+            Shape::Binary(_) => Vec::new(),
             Shape::Group(fields) => fields.iter().flat_map(Self::proposals).collect(),
         }
     }
@@ -165,17 +168,17 @@ impl Drafting<'_> {
 
 fn field(context: &Context<'_>, column: &SurveyedColumn, rows: &[Row], taken: &mut Taken) -> Option<DraftedField> {
     let shape = match &column.value {
-        ValueType::Bytes => Shape::Binary,
+        ValueType::Bytes => Shape::Binary(column.media_type.clone()),
         ValueType::Group(columns) => Shape::Group(group(context, column, columns, rows)?),
         _ => Shape::One(Box::new(propose(context, column, &Profile::of(rows, &column.source))?)),
     };
     let name = taken.take(&names::field(column.name.as_deref().unwrap_or(column.source.as_str())));
     let unsure = match &shape {
         Shape::One(proposal) => proposal.unsure.clone(),
-        Shape::Binary => vec!["nothing says what media type these bytes are".to_owned()],
-        Shape::Group(_) => column.unsure.clone(),
+        Shape::Binary(None) => vec!["nothing says what media type these bytes are".to_owned()],
+        Shape::Binary(Some(_)) | Shape::Group(_) => column.unsure.clone(),
     };
-    let required = !column.nullable && !matches!(shape, Shape::Binary);
+    let required = !column.nullable && !matches!(shape, Shape::Binary(_));
     Some(DraftedField { name, source: column.source.clone(), comment: column.comment.clone(), shape, required, unsure })
 }
 

@@ -4,7 +4,7 @@ use rabita_model::Comparison;
 use rabita_sdk::Source;
 use rabita_sdk::codec::{Codec, CodecSpec};
 use rabita_sdk::codes::CodeBook;
-use rabita_sdk::survey::{Offers, Searchable};
+use rabita_sdk::survey::{Offers, Searchable, SurveyedEntity};
 use serde_json::{Map, Value, json};
 
 use crate::entity::{DraftedEntity, DraftedField, Shape};
@@ -35,17 +35,31 @@ pub(crate) fn operations(entity: &DraftedEntity<'_>, writes: bool) -> Value {
     Value::Object(operations)
 }
 
-/// The fields that records are found by, each with its comparisons.
+/// So many rows a registry goes through without an index that helps.
+const FEW: u64 = 100_000;
+
+/// The fields that records are found by, each with its comparisons. Blanks around values have to be overlooked, or nothing
+/// would be found; no plain index helps with that, so it is left out where there are many rows.
 pub(crate) fn filters(entity: &DraftedEntity<'_>) -> Map<String, Value> {
     let is_whole_key = |source: &Source| entity.key.len() == 1 && entity.key[0] == *source && entity.surveyed.offers.read;
     let offered = entity.surveyed.offers.search.iter().filter(|search| search.cheap && !is_whole_key(&search.source));
     offered
         .filter_map(|search| {
             let (field, proposal) = single(entity, &search.source)?;
-            let comparisons = comparisons(search, proposal)?;
-            (!entity.no_filters.contains(&field.name)).then(|| (field.name.clone(), json!(comparisons)))
+            let compared = comparisons(search, proposal)?;
+            let filter = match proposal.has_outer_spaces {
+                true if !overlooks_spaces(entity.surveyed) => return None,
+                true => json!({ "compare": compared, "ignore": ["outer_spaces"] }),
+                false => json!(compared),
+            };
+            (!entity.no_filters.contains(&field.name)).then(|| (field.name.clone(), filter))
         })
         .collect()
+}
+
+/// Whether a search may overlook blanks around values, which costs the registry a look at each row.
+pub(crate) fn overlooks_spaces(entity: &SurveyedEntity) -> bool {
+    entity.rows.is_some_and(|rows| rows <= FEW)
 }
 
 fn single<'a>(entity: &'a DraftedEntity<'_>, source: &Source) -> Option<(&'a DraftedField, &'a Proposal)> {
@@ -91,7 +105,7 @@ fn changes(entity: &DraftedEntity<'_>, offers: &Offers) -> Map<String, Value> {
     };
     let mut changes = Map::new();
     for (operation, sources, with_key) in
-        [("create", &offers.create, true), ("replace", &offers.replace, false), ("update", &offers.update, false)]
+        [("create", &offers.create, true), ("replace", &offers.replace, true), ("update", &offers.update, false)]
     {
         let fields = fields_of(sources, with_key);
         if !fields.is_empty() {

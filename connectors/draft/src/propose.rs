@@ -36,12 +36,23 @@ pub(crate) struct Proposal {
     pub(crate) sentinels: Vec<String>,
     /// The code list that the codec looks things up in.
     pub(crate) list: Option<List>,
+    /// Whether the registry's values have blanks around them that it takes for a part of them when it compares.
+    pub(crate) has_outer_spaces: bool,
 }
 
 impl Proposal {
     pub(crate) fn new(codec: Vec<Value>, schema: Value) -> Self {
         let schema = if let Value::Object(members) = schema { members } else { Map::new() };
-        Self { codec, read: None, schema, unsure: Vec::new(), disguise: Disguise::Characters, sentinels: Vec::new(), list: None }
+        Self {
+            codec,
+            read: None,
+            schema,
+            unsure: Vec::new(),
+            disguise: Disguise::Characters,
+            sentinels: Vec::new(),
+            list: None,
+            has_outer_spaces: false,
+        }
     }
 
     fn unsure(mut self, why: impl Into<String>) -> Self {

@@ -16,7 +16,7 @@ pub(crate) fn document(entity: &DraftedEntity<'_>) -> Value {
 /// The schema of an object with these fields, each at its place: `name.family` within `name`.
 fn object(fields: &[DraftedField]) -> Map<String, Value> {
     let mut root = Node::default();
-    for field in fields.iter().filter(|field| !matches!(field.shape, Shape::Binary)) {
+    for field in fields.iter().filter(|field| !matches!(field.shape, Shape::Binary(_))) {
         let mut node = &mut root;
         for member in field.name.split('.') {
             // What a required field lies within is there too, when the record is.
@@ -72,7 +72,7 @@ fn schema_of(field: &DraftedField) -> Map<String, Value> {
             schema.insert("type".to_owned(), json!("array"));
             schema.insert("items".to_owned(), Value::Object(object(fields)));
         }
-        Shape::Binary => {}
+        Shape::Binary(_) => {}
     }
     schema
 }

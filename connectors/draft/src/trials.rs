@@ -87,7 +87,10 @@ impl Trials<'_> {
 
     fn search(&self, entity: &DraftedEntity<'_>, made: &Made) -> Option<Value> {
         let filters = operations::filters(entity);
-        let equals = |comparisons: &Value| comparisons.as_array().is_some_and(|words| words.contains(&json!("equals")));
+        let equals = |filter: &Value| {
+            let compared = filter.get("compare").unwrap_or(filter).as_array();
+            compared.is_some_and(|words| words.contains(&json!("equals")))
+        };
         filters.iter().filter(|(_, comparisons)| equals(comparisons)).find_map(|(name, _)| {
             let field = entity.fields.iter().find(|field| field.name == *name)?;
             let wanted = value_of(&made.record, name)?.clone();

@@ -164,7 +164,7 @@ fn mend_codec(entity: &mut DraftedEntity<'_>, name: &str, count: usize, total: u
             );
             true
         }
-        Shape::Group(_) | Shape::Binary => {
+        Shape::Group(_) | Shape::Binary(_) => {
             let name = name.to_owned();
             entity.fields.retain(|field| field.name != name);
             entity

@@ -23,7 +23,11 @@ pub(crate) enum Syntax {
     Boolean,
     Integer,
     Bytes,
-    /// Text that has one form for each value only in the eyes of the directory: a time, an identifier.
+    /// A time with its zone, as text that has one form for each value only in the eyes of the directory.
+    Time,
+    /// An identifier of RFC 4530, likewise.
+    Uuid,
+    /// Other text of that sort.
     Canonical,
 }
 
@@ -149,7 +153,9 @@ fn syntax(oid: &str) -> Syntax {
         (Some("7"), _) => Syntax::Boolean,
         (Some("27"), _) => Syntax::Integer,
         (Some("4" | "5" | "8" | "9" | "10" | "23" | "28" | "40" | "49"), _) | (None, "1.2.840.113556.1.4.907") => Syntax::Bytes,
-        (Some("24" | "53"), _) | (None, "1.3.6.1.1.16.1" | "1.3.6.1.4.1.4203.666.11.2.1") => Syntax::Canonical,
+        (Some("24"), _) => Syntax::Time,
+        (None, "1.3.6.1.1.16.1") => Syntax::Uuid,
+        (Some("53"), _) | (None, "1.3.6.1.4.1.4203.666.11.2.1") => Syntax::Canonical,
         (None, "1.2.840.113556.1.4.906") => Syntax::Integer,
         _ => Syntax::Text,
     }

@@ -93,6 +93,8 @@ impl Surveyor<'_> {
         let search = columns.iter().filter_map(|column| searchable(table, column)).collect();
         let sources = |names: &[String]| names.iter().map(|name| Source::new(name)).collect::<Vec<_>>();
         let writable: Vec<Source> = if table.is_view { Vec::new() } else { columns.iter().map(|c| c.source.clone()).collect() };
+        let beside_key: Vec<Source> =
+            writable.iter().filter(|source| !table.key.iter().any(|key| *key == source.as_str())).cloned().collect();
         let from = match &self.source.narrow {
             Some(narrow) => json!({ "table": table.name, "where": narrow }),
             None => json!(table.name),
@@ -118,8 +120,8 @@ impl Surveyor<'_> {
                 read_many: Some(50),
                 search,
                 create: writable.clone(),
-                replace: writable.clone(),
-                update: writable,
+                replace: beside_key.clone(),
+                update: beside_key,
                 delete: !table.is_view,
                 ..Offers::default()
             },

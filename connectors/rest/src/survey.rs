@@ -3,6 +3,7 @@
 //! A record is what a GET answers at a path that ends in one parameter. The path before it is where records are
 //! searched. What the document leaves open is guessed by the habits of such APIs, and said to be a guess.
 
+mod changes;
 mod document;
 mod fixture;
 mod paging;
@@ -17,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use document::{Document, Operation, Parameter};
 pub(crate) use fixture::fixture;
-use shape::Shape;
+use shape::{Shape, Side};
 
 /// Whether this is an OpenAPI document.
 pub(crate) fn recognises(source: &SurveySource) -> Recognised {
@@ -80,6 +81,9 @@ fn settings(document: &Document, source: &SurveySource, address: &str, unsure: &
     if gone {
         settings.insert("errors".to_owned(), json!({ "410": "absent" }));
     }
+    if let Some(header) = changes::idempotency_header(document) {
+        settings.insert("idempotency_header".to_owned(), json!(header));
+    }
     settings.extend(source.settings.clone());
     settings
 }
@@ -123,7 +127,7 @@ fn entity(document: &Document, item: &Item<'_>, name: String) -> Result<Surveyed
     let schema = item.operation.answer().ok_or("the document does not say what it answers")?;
     let (wrapper, schema) = shape::unwrapped(document, schema);
     let mut unsure = Vec::new();
-    let shape = Shape::of(document, &schema, &mut unsure);
+    let shape = Shape::of(document, &schema, Side::Answer, &mut unsure);
     if shape.columns.is_empty() {
         return Err("the document does not say what is in its answer".to_owned());
     }
@@ -152,7 +156,8 @@ fn entity(document: &Document, item: &Item<'_>, name: String) -> Result<Surveyed
             from["search"] = found.from;
         }
     }
-    add_changes(document, item, &columns, &mut from, &mut offers, &key);
+    let mut found = changes::Found { columns: &columns, key: &key, from: &mut from, offers: &mut offers, unsure: &mut unsure };
+    changes::add(document, item, &mut found);
     let comment = item.operation.summary();
     Ok(SurveyedEntity { name, comment, from, columns, key: vec![key], offers, unsure, ..SurveyedEntity::default() })
 }
@@ -183,41 +188,6 @@ fn plain(name: &str) -> String {
     name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// What the document lets callers change.
-fn add_changes(
-    document: &Document,
-    item: &Item<'_>,
-    columns: &[SurveyedColumn],
-    from: &mut Value,
-    offers: &mut Offers,
-    key: &Source,
-) {
-    let writable = || {
-        columns
-            .iter()
-            .filter(|column| !matches!(column.value, ValueType::Group(_)))
-            .map(|column| column.source.clone())
-            .collect::<Vec<_>>()
-    };
-    let path = format!("{}/{{{key}}}", item.collection());
-    if document.has(item.collection(), "post") {
-        from["create"] = json!({ "path": item.collection(), "method": "POST" });
-        offers.create = writable();
-    }
-    if document.has(item.path, "put") {
-        from["replace"] = json!({ "path": path, "method": "PUT" });
-        offers.replace = writable();
-    }
-    if document.has(item.path, "patch") {
-        from["update"] = json!({ "path": path, "method": "PATCH" });
-        offers.update = writable();
-    }
-    if document.has(item.path, "delete") {
-        from["delete"] = json!({ "path": path, "method": "DELETE" });
-        offers.delete = true;
-    }
-}
-
 /// Lists that tell of changes: one of their members is a number by which they can be asked, another a record's key.
 fn add_feeds(document: &Document, survey: &mut Survey) {
     for (path, operation) in document.gets().filter(|(path, _)| !path.contains('{')) {
@@ -231,7 +201,7 @@ fn add_feeds(document: &Document, survey: &mut Survey) {
         let key = entity.key[0].clone();
         let found = paging::list(document, &operation).and_then(|(records, item)| {
             let mut ignored = Vec::new();
-            let shape = Shape::of(document, &item, &mut ignored);
+            let shape = Shape::of(document, &item, Side::Answer, &mut ignored);
             let place = numbers.iter().find(|number| shape.columns.iter().any(|column| column.source.as_str() == number.name))?;
             let has_key = shape.columns.iter().any(|column| column.source == key);
             has_key.then(|| json!({ "path": path, "since_param": place.name, "records": records, "place": place.name }))

@@ -7,7 +7,12 @@
 // answer. Everything is in memory. What begins with `/__` is for the tests, not part of the registry.
 'use strict';
 
+const fs = require('fs');
+const path = require('path');
 const fastify = require('fastify');
+
+/** What it says of itself: what it shows to anybody, in OpenAPI. */
+const description = fs.readFileSync(path.join(__dirname, 'openapi.json'), 'utf8');
 
 const TEXTS = ['pin', 'family', 'given', 'born'];
 const FIELDS = [...TEXTS, 'notes', 'version'];
@@ -41,6 +46,8 @@ app.addHook('onRequest', async (request, reply) => {
     return reply.code(failing.status).send({ error: 'failing on request' });
   }
 });
+
+app.get('/openapi.json', async (_request, reply) => reply.type('application/json').send(description));
 
 app.get('/health', async () => ({ status: 'up' }));
 

@@ -2,7 +2,9 @@
 
 mod asked;
 mod databases;
+mod directories;
 mod documents;
+mod drivers;
 mod dutch;
 mod files;
 mod writes;

@@ -117,6 +117,10 @@ fn proposes_the_codec_that_the_values_ask_for() {
         (vec!["1978080", "1980001", "2001365"], json!({ "date": "%Y%j" })),
         (vec!["1.234,50", "0,05", "17,25"], json!({ "decimal": { "separator": ",", "grouping": ".", "scale": 2 } })),
         (vec!["00012", "00345", "00007", "01234"], json!({ "integer": { "width": 5 } })),
+        (
+            vec!["20240105134500Z", "20230201080000Z", "20251231235959Z"],
+            json!({ "datetime": { "format": "%Y%m%d%H%M%SZ", "zone": "UTC" } }),
+        ),
         (vec!["A", "B", "C"], json!({ "codes": { "list": "people_x", "unmapped": "keep" } })),
     ] {
         assert_eq!(became(text("X"), texts(&values)).0, codec, "{values:?}");
@@ -221,6 +225,37 @@ fn tests_are_drafted_of_look_alikes_and_hold_no_sampled_value() {
     let text = draft.text();
     assert!(real.iter().all(|value| !text.contains(value.as_str())), "{text}");
     assert_eq!(drafted(&survey).text(), text, "the same seed makes the same draft");
+}
+
+#[test]
+fn a_long_number_that_differs_from_row_to_row_keeps_its_zeros() {
+    let numbers: Vec<Legacy> = (0..40).map(|at| Legacy::Text(format!("{:07}", 40_000 + at * 7919))).collect();
+    assert_eq!(became(text("X"), numbers).0, Value::Null);
+}
+
+#[test]
+fn who_stands_in_every_row_is_disguised_too() {
+    let chief = |from: Value| {
+        let people = SurveyedEntity { from, ..entity(text("X"), texts(&["uid=leyla,o=registry"])) };
+        of_one(people).text().split_once("tests:").map(|(_, tests)| tests.contains("leyla"))
+    };
+    assert_eq!(chief(json!("PEOPLE")), Some(false));
+    // Only those are wanted, and the manifest says so itself.
+    assert_eq!(chief(json!({ "table": "PEOPLE", "where": "X = 'uid=leyla,o=registry'" })), Some(true));
+}
+
+#[test]
+fn blanks_around_values_are_overlooked_by_a_search_where_rows_are_few() {
+    let by = |rows: Option<u64>| {
+        let mut people = SurveyedEntity { rows, ..entity(text("X"), texts(&["Əliyeva  ", "Məmmədov", "Quliyeva Nigar"])) };
+        people.offers.search =
+            vec![Searchable { source: Source::new("X"), comparisons: vec![rabita_model::Comparison::Equals], cheap: true }];
+        let draft = of_one(people);
+        assert!(draft.unsure.iter().any(|one| one.why.contains("blanks around them")), "{:?}", draft.unsure);
+        draft.manifest["contract"]["v1"]["people"]["operations"]["search"]["by"]["x"].clone()
+    };
+    assert_eq!(by(Some(40)), json!({ "compare": ["equals"], "ignore": ["outer_spaces"] }));
+    assert_eq!(by(Some(10_000_000)), Value::Null);
 }
 
 #[test]

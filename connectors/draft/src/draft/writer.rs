@@ -104,7 +104,7 @@ impl Writer<'_> {
         if let Some(from) = &entity.surveyed.offers.changes {
             written.insert("changes".to_owned(), json!({ "every_ms": 60_000, "from": from }));
         }
-        if let (Some(version), true) = (&entity.surveyed.offers.version, self.options.writes) {
+        if let Some(version) = &entity.surveyed.offers.version {
             written.insert("version".to_owned(), json!(version.as_str()));
         }
         Value::Object(written)

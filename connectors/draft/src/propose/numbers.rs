@@ -56,7 +56,8 @@ fn identifier(context: &Context<'_>, column: &SurveyedColumn, profile: &Profile<
     Some(Proposal::new(vec![json!({ "digits": width })], json!({ "type": "string", "pattern": pattern })).unsure(why))
 }
 
-const IDENTIFIER: usize = 7;
+/// Digits so wide that they are hardly a count.
+pub(super) const IDENTIFIER: usize = 7;
 
 /// An exact number.
 pub(super) fn decimal(scale: Option<u32>, profile: &Profile<'_>) -> Proposal {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Context, Proposal, codes, numbers, of, times};
 use crate::lookalike::Disguise;
+use crate::operations;
 use crate::profile::Profile;
 
 /// Words for yes and no; the first of each is written.
@@ -44,6 +45,16 @@ pub(super) fn text(
     let bare = Profile::of_values(profile.rows, bare.iter());
     let mut proposal = bare_text(context, column, &bare, max, !nulls.is_empty()).after(&before, &sentinels);
     proposal.unsure.splice(0..0, unsure);
+    // What is filled up by its type is compared as if it were not.
+    proposal.has_outer_spaces = padded > 0 && !fixed;
+    let is_searched = context.entity.offers.search.iter().any(|search| search.cheap && search.source == column.source);
+    if proposal.has_outer_spaces && is_searched {
+        let then = match operations::overlooks_spaces(context.entity) {
+            true => "a search overlooks them, with which no plain index helps",
+            false => "a search would have to overlook them row by row, and is left out",
+        };
+        proposal.unsure.push(format!("{} sampled values have blanks around them: {then}", of(padded, profile.filled())));
+    }
     proposal
 }
 
@@ -84,13 +95,15 @@ fn bare_text(context: &Context<'_>, column: &SurveyedColumn, bare: &Profile<'_>,
         schema.insert("pattern".to_owned(), json!(pattern));
     }
     let proposal = Proposal::new(Vec::new(), Value::Object(schema));
-    let proposal = if is_constant(bare) { proposal.disguised(Disguise::Keep) } else { proposal };
+    let proposal = if is_condition(context, bare) { proposal.disguised(Disguise::Keep) } else { proposal };
     filled_up(context, column, bare, proposal)
 }
 
-/// The same short word in each of many rows is nobody's.
-fn is_constant(bare: &Profile<'_>) -> bool {
-    bare.filled() >= 20 && bare.distinct().len() == 1
+/// What is alike in all rows because only such rows are wanted. Elsewhere what is alike may be somebody's: whoever is above
+/// all of them, whoever wrote them.
+fn is_condition(context: &Context<'_>, bare: &Profile<'_>) -> bool {
+    let from = context.entity.from.to_string();
+    bare.distinct().len() == 1 && bare.distinct().all(|text| from.contains(text))
 }
 
 fn flags(bare: &Profile<'_>) -> Option<Proposal> {
@@ -118,7 +131,9 @@ fn filled_up(context: &Context<'_>, column: &SurveyedColumn, bare: &Profile<'_>,
         return proposal
             .unsure(format!("{} sampled values have {width} digits, so all are taken to", of(bare.filled(), bare.filled())));
     }
-    if width > 2 && zeros * 10 >= bare.filled() * 9 && bare.distinct().len() > 3 {
+    // What differs from row to row names something, and is no number to calculate with.
+    let names_something = width >= numbers::IDENTIFIER && bare.distinct().len() * 2 > bare.filled();
+    if width > 2 && !names_something && zeros * 10 >= bare.filled() * 9 && bare.distinct().len() > 3 {
         return Proposal::new(vec![json!({ "integer": { "width": width } })], json!({ "type": "integer", "minimum": 0 })).unsure(
             format!(
                 "taken for a number filled up with zeros to {width} digits, as {} sampled values are",

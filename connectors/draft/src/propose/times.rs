@@ -39,12 +39,15 @@ const NO_DAYS: [&str; 16] = [
 const DATE_FORMATS: [&str; 10] =
     ["%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y.%m.%d", "%d%m%Y", "%Y%j"];
 
-const DATETIME_FORMATS: [&str; 9] = [
+const DATETIME_FORMATS: [&str; 11] = [
     "%Y-%m-%dT%H:%M:%S",
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S.%f",
     "%Y-%m-%d %H:%M:%S.%f",
     "%Y%m%d%H%M%S",
+    // As directories write times (RFC 4517, 3.3.13).
+    "%Y%m%d%H%M%SZ",
+    "%Y%m%d%H%M%S.%fZ",
     "%Y%m%d%H%M",
     "%d.%m.%Y %H:%M:%S",
     "%d.%m.%Y %H:%M",
@@ -85,19 +88,32 @@ pub(super) fn timestamp(zoned: bool, profile: &Profile<'_>) -> Proposal {
     let as_instant = json!({ "type": "string", "format": "date-time" });
     let is_instant = |value: &&Legacy| value.to_text().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok());
     let proposal = if zoned && profile.values.iter().all(is_instant) {
-        Proposal::new(Vec::new(), as_instant)
-    } else if let Some(codec) = local_time(profile) {
-        Proposal::new(vec![codec], as_instant)
-            .unsure("the registry keeps these times without a zone: they are taken for UTC until `zone:` says otherwise")
+        Proposal::new(Vec::new(), as_instant).disguised(Disguise::Day("%Y-%m-%d".into()))
+    } else if let Some(format) = local_time(profile) {
+        of_format(format)
     } else {
-        Proposal::new(Vec::new(), json!({ "type": "string" })).unsure("times in more than one form: answered as they are")
+        Proposal::new(Vec::new(), json!({ "type": "string" }))
+            .unsure("times in more than one form: answered as they are")
+            .disguised(Disguise::Day("%Y-%m-%d".into()))
     };
-    with_sentinels(proposal, profile, &sentinels).disguised(Disguise::Day("%Y-%m-%d".into()))
+    with_sentinels(proposal, profile, &sentinels)
 }
 
-/// The codec of times without a zone, where one reads them all. A fraction of zero is written by no one, so a format
+/// The proposal of a format that reads all times.
+fn of_format(format: &str) -> Proposal {
+    let day = format.split(['T', ' ', 'H']).next().unwrap_or_default().trim_end_matches('%');
+    let codec = json!({ "datetime": { "format": format, "zone": "UTC" } });
+    let proposal =
+        Proposal::new(vec![codec], json!({ "type": "string", "format": "date-time" })).disguised(Disguise::Day(day.to_owned()));
+    if format.ends_with('Z') {
+        return proposal;
+    }
+    proposal.unsure("the registry keeps these times without a zone: they are taken for UTC until `zone:` says otherwise")
+}
+
+/// The format of times without a zone that reads them all, if one does. A fraction of zero is written by no one, so a format
 /// with one may have to be without it for some.
-fn local_time(profile: &Profile<'_>) -> Option<Value> {
+fn local_time(profile: &Profile<'_>) -> Option<&'static str> {
     let no_days: Vec<&str> = NO_DAYS.to_vec();
     let values: Vec<&Legacy> = profile
         .values
@@ -105,9 +121,9 @@ fn local_time(profile: &Profile<'_>) -> Option<Value> {
         .copied()
         .filter(|value| value.to_text().is_none_or(|text| !no_days.contains(&text.trim())))
         .collect();
-    DATETIME_FORMATS.iter().find_map(|format| {
+    DATETIME_FORMATS.into_iter().find(|format| {
         let codec = json!({ "datetime": { "format": format, "zone": "UTC" } });
-        Tried::on(std::slice::from_ref(&codec), &values).is_some_and(|tried| tried.refused() == 0).then_some(codec)
+        Tried::on(&[codec], &values).is_some_and(|tried| tried.refused() == 0)
     })
 }
 
@@ -185,17 +201,12 @@ pub(super) fn datetime_of_text(profile: &Profile<'_>) -> Option<Proposal> {
     {
         return Some(disguise(Proposal::new(Vec::new(), json!({ "type": "string", "format": "date-time" }))));
     }
-    let codec = local_time(profile)?;
-    let format = codec["datetime"]["format"].as_str().unwrap_or_default();
-    let disguise_format = format.split(['T', ' ', 'H']).next().unwrap_or_default().trim_end_matches('%').to_owned();
-    let tried = Tried::on(std::slice::from_ref(&codec), &profile.values)?;
+    let proposal = of_format(local_time(profile)?);
+    let tried = Tried::on(&proposal.codec, &profile.values)?;
     let plausible = tried.texts().filter(|text| is_plausible(text)).count();
     if plausible * 100 < profile.filled() * MOSTLY {
         return None;
     }
-    let proposal = Proposal::new(vec![codec], json!({ "type": "string", "format": "date-time" }))
-        .unsure("the registry keeps these times without a zone: they are taken for UTC until `zone:` says otherwise")
-        .disguised(Disguise::Day(disguise_format));
     Some(with_sentinels(proposal, profile, &sentinels(profile)))
 }
 

@@ -33,7 +33,7 @@ fn a_syntax_says_what_is_read() {
     assert_eq!(syntax("jpegphoto"), Some(Syntax::Bytes));
     assert_eq!(syntax("active"), Some(Syntax::Boolean));
     assert_eq!(syntax("grade"), Some(Syntax::Integer));
-    assert_eq!(syntax("modifyTimestamp"), Some(Syntax::Canonical));
+    assert_eq!(syntax("modifyTimestamp"), Some(Syntax::Time));
     assert_eq!(syntax("none"), None);
 }
 

@@ -34,6 +34,17 @@ const FRAMEWORK: [&str; 10] = [
 /// Attributes that no survey reads and no manifest is offered.
 const SECRET: [&str; 6] = ["userPassword", "authPassword", "userPKCS12", "sambaNTPassword", "sambaLMPassword", "krbPrincipalKey"];
 
+/// What the bytes of an attribute are, where a standard says so (RFC 2798, RFC 4523).
+const MEDIA_TYPES: [(&str, &str); 4] = [
+    ("jpegPhoto", "image/jpeg"),
+    ("userCertificate", "application/pkix-cert"),
+    ("cACertificate", "application/pkix-cert"),
+    ("certificateRevocationList", "application/pkix-crl"),
+];
+
+/// So many entries a directory goes through in no time.
+const FEW: u64 = 5_000;
+
 /// Contexts of the directory's own.
 const INTERNAL: [&str; 4] = ["cn=config", "cn=monitor", "cn=accesslog", "cn=changelog"];
 
@@ -46,6 +57,8 @@ pub(super) struct Kin {
     is_deep: bool,
     /// The classes that all of them have.
     classes: Option<BTreeSet<String>>,
+    /// The classes that any of them has.
+    any_classes: BTreeSet<String>,
     /// The attributes that name them, and the names.
     naming: BTreeSet<String>,
     names: HashSet<Vec<u8>>,
@@ -56,6 +69,7 @@ impl Kin {
     fn add(&mut self, entry: &Entry) {
         self.count += 1;
         let own: BTreeSet<String> = texts(entry, "objectClass").map(str::to_owned).collect();
+        self.any_classes.extend(own.iter().cloned());
         self.classes = Some(self.classes.take().map_or_else(|| own.clone(), |all| all.intersection(&own).cloned().collect()));
         let parent = dn::above(&entry.dn).unwrap_or_default();
         let base = self.base.take().map_or_else(|| parent.to_owned(), |base| common(&base, parent));
@@ -104,6 +118,8 @@ pub(super) async fn survey(mut asked: Asked, source: &SurveySource, base: Option
     };
     let mut survey = Survey { settings: asked.settings.clone(), ..Survey::default() };
     let kin = count(&mut asked, base, narrow.as_ref(), &mut survey.unsure).await?;
+    // Of few entries none is hard to find, with an index or without.
+    let are_few = kin.values().map(|kin| kin.count).sum::<u64>() <= FEW;
     let is_wanted = |class: &str| match source.only.is_empty() {
         true => !FRAMEWORK.iter().any(|own| own.eq_ignore_ascii_case(class)),
         false => source.only.iter().any(|own| own.eq_ignore_ascii_case(class)),
@@ -122,7 +138,7 @@ pub(super) async fn survey(mut asked: Asked, source: &SurveySource, base: Option
             survey.unsure.push(format!("there was no time left for the class {class}"));
             continue;
         }
-        survey.entities.push(entity(&mut asked, class, kin, source.narrow.as_deref(), narrow.as_ref()).await?);
+        survey.entities.push(entity(&mut asked, class, kin, source.narrow.as_deref(), narrow.as_ref(), are_few).await?);
     }
     if asked.is_part {
         survey.unsure.push("a part of the directory is on other servers, which were not asked; see `references`".to_owned());
@@ -168,13 +184,11 @@ async fn entity(
     kin: &Kin,
     narrow: Option<&str>,
     filter: Option<&Filter>,
+    are_few: bool,
 ) -> Result<SurveyedEntity, SurveyError> {
     let classes = kin.classes.clone().unwrap_or_default();
-    let (readable, hidden): (Vec<Allowed>, Vec<Allowed>) = asked
-        .classes
-        .allowed(classes.iter().map(String::as_str))
-        .into_iter()
-        .partition(|one| !SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(&one.name)));
+    let (readable, hidden): (Vec<Allowed>, Vec<Allowed>) =
+        allowed(asked, kin).into_iter().partition(|one| !SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(&one.name)));
     let base = kin.base.clone().unwrap_or_default();
     let scope = if kin.is_deep { Scope::Subtree } else { Scope::One };
     let member = Filter::Equal("objectClass".to_owned(), class.as_bytes().to_vec());
@@ -200,6 +214,14 @@ async fn entity(
     if hidden.iter().any(|one| entries.iter().any(|entry| !entry.values(&one.name).is_empty())) {
         unsure.push("passwords are left out".to_owned());
     }
+    let several: Vec<&str> =
+        columns.iter().filter(|column| may_have_several(asked, column, kin.key())).map(|column| column.source.as_str()).collect();
+    if !several.is_empty() {
+        unsure.push(format!(
+            "the schema allows several values of {}, and no entry that was looked at has them: name in `lists` those that may",
+            several.join(", ")
+        ));
+    }
     let key: Vec<Source> = kin
         .key()
         .filter(|key| columns.iter().any(|own| own.source.as_str().eq_ignore_ascii_case(key)))
@@ -209,11 +231,12 @@ async fn entity(
     match key.first() {
         None => unsure.push("nothing says what identifies a record: the entries' names do not by themselves".to_owned()),
         Some(key) => {
-            if let Some(column) = columns.iter_mut().find(|column| column.source.as_str().eq_ignore_ascii_case(key.as_str())) {
+            if let Some(at) = columns.iter().position(|column| column.source.as_str().eq_ignore_ascii_case(key.as_str())) {
+                let mut column = columns.remove(at);
                 (column.unique, column.nullable) = (true, false);
                 column.source = key.clone();
                 column.value = ValueType::Text { max: None, fixed: false };
-                column.unsure.clear();
+                columns.insert(0, column);
             }
             if kin.is_deep {
                 unsure.push("the entries lie at several depths: whether names are the same in two places can change".to_owned());
@@ -223,7 +246,7 @@ async fn entity(
     let rows = entries.iter().map(|entry| row(asked, &columns, &key, entry)).collect::<Result<_, _>>()?;
     let version = asked.schema.attribute("entryCSN").is_some().then(|| Source::new("entryCSN"));
     let from = from(asked, class, &place, &classes, &key, &columns, narrow);
-    let offers = offers(asked, &columns, &key, version, from.get("create").is_some());
+    let offers = offers(asked, &columns, &key, version, from.get("create").is_some(), are_few);
     let comment = asked.classes.class(class).and_then(|class| class.word("DESC")).map(str::to_owned);
     Ok(SurveyedEntity {
         name: class.to_owned(),
@@ -237,6 +260,26 @@ async fn entity(
         offers,
         unsure,
     })
+}
+
+/// The attributes that entries may have; those of classes that only some entries have are demanded of none.
+fn allowed(asked: &Asked, kin: &Kin) -> Vec<Allowed> {
+    let of = |classes: &BTreeSet<String>| asked.classes.allowed(classes.iter().map(String::as_str));
+    let mut allowed = kin.classes.as_ref().map(of).unwrap_or_default();
+    for one in of(&kin.any_classes) {
+        if !allowed.iter().any(|own| own.name.eq_ignore_ascii_case(&one.name)) {
+            allowed.push(Allowed { is_demanded: false, ..one });
+        }
+    }
+    allowed
+}
+
+/// Whether entries that were not looked at can break what the draft says of an attribute, since it has several values there.
+fn may_have_several(asked: &Asked, column: &SurveyedColumn, key: Option<&str>) -> bool {
+    let name = column.source.as_str();
+    !matches!(column.value, ValueType::List(_) | ValueType::Bytes)
+        && !key.is_some_and(|key| key.eq_ignore_ascii_case(name))
+        && asked.classes.attribute(name).is_none_or(|one| !one.has("SINGLE-VALUE"))
 }
 
 /// Where the entries of a class are.
@@ -273,25 +316,24 @@ fn is_bytes(asked: &Asked, name: &str) -> bool {
 fn column(asked: &Asked, allowed: &Allowed, entries: &[Entry]) -> SurveyedColumn {
     let description = asked.classes.attribute(&allowed.name);
     let syntax = asked.schema.attribute(&allowed.name).map_or(Syntax::Text, |attribute| attribute.syntax);
-    let is_uuid =
-        description.and_then(|one| one.word("SYNTAX")).is_some_and(|syntax| syntax.trim_matches('\'') == "1.3.6.1.1.16.1");
     let one = match syntax {
         Syntax::Boolean => ValueType::Boolean,
         Syntax::Integer => ValueType::Integer { digits: None },
         Syntax::Bytes => ValueType::Bytes,
-        Syntax::Canonical if is_uuid => ValueType::Uuid,
+        Syntax::Time => ValueType::Timestamp { zoned: true },
+        Syntax::Uuid => ValueType::Uuid,
         Syntax::Canonical | Syntax::Text => ValueType::Text { max: None, fixed: false },
     };
-    let is_single = description.is_some_and(|description| description.has("SINGLE-VALUE"));
     let has_several = entries.iter().any(|entry| entry.values(&allowed.name).len() > 1);
     let legacy_type = description.and_then(|one| one.word("SYNTAX")).unwrap_or("a syntax that is not told").to_owned();
     let value = if has_several { ValueType::List(Box::new(one)) } else { one };
     let mut column = SurveyedColumn::new(&allowed.name, value, &legacy_type);
     column.comment = description.and_then(|one| one.word("DESC")).map(str::to_owned);
     column.nullable = !allowed.is_demanded;
-    if !is_single && !has_several && syntax != Syntax::Bytes {
-        column.unsure.push("the schema allows several values; no entry that was looked at has them".to_owned());
-    }
+    column.media_type = MEDIA_TYPES
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(&allowed.name))
+        .map(|(_, media_type)| (*media_type).to_owned());
     column
 }
 
@@ -342,7 +384,14 @@ fn from(
     from
 }
 
-fn offers(asked: &Asked, columns: &[SurveyedColumn], key: &[Source], version: Option<Source>, creates: bool) -> Offers {
+fn offers(
+    asked: &Asked,
+    columns: &[SurveyedColumn],
+    key: &[Source],
+    version: Option<Source>,
+    creates: bool,
+    are_few: bool,
+) -> Offers {
     let is_plain = |column: &&SurveyedColumn| !matches!(column.value, ValueType::List(_) | ValueType::Bytes);
     let may_write = |column: &&SurveyedColumn| {
         column.value != ValueType::Bytes
@@ -354,7 +403,7 @@ fn offers(asked: &Asked, columns: &[SurveyedColumn], key: &[Source], version: Op
         comparisons.extend(rules.equality.is_some().then_some(Comparison::Equals));
         comparisons.extend(rules.substrings.is_some().then_some(Comparison::Prefix));
         comparisons.extend(rules.ordering.iter().flat_map(|_| [Comparison::From, Comparison::To]));
-        let cheap = key.contains(&column.source);
+        let cheap = are_few || key.contains(&column.source);
         (!comparisons.is_empty()).then(|| Searchable { source: column.source.clone(), comparisons, cheap })
     });
     let written: Vec<Source> = columns.iter().filter(may_write).map(|column| column.source.clone()).collect();

@@ -1,10 +1,15 @@
 //! An OpenAPI document, whatever its version and its notation, with references followed.
 
 use rabita_sdk::survey::SurveyError;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// References to references, at most.
 const HOPS: usize = 16;
+
+/// Media types, the best first; after them what else is JSON.
+const JSON: [&str; 1] = ["application/json"];
+/// A merge patch says what it does with what it does not name (RFC 7396).
+const BODY: [&str; 2] = ["application/merge-patch+json", "application/json"];
 
 /// A document.
 pub(super) struct Document(Value);
@@ -85,8 +90,16 @@ impl Document {
         self.gets().find(|(own, _)| *own == path).map(|(_, operation)| operation)
     }
 
-    pub(super) fn has(&self, path: &str, method: &str) -> bool {
-        self.0["paths"].get(path).is_some_and(|at| at.get(method).is_some())
+    /// What a method does at a path.
+    pub(super) fn operation(&self, path: &str, method: &str) -> Option<Operation<'_>> {
+        let at = self.0["paths"].get(path)?;
+        Some(Operation { document: self, path: at, own: at.get(method)? })
+    }
+
+    /// Everything that changes something.
+    pub(super) fn changes(&self) -> impl Iterator<Item = Operation<'_>> {
+        let paths = self.0["paths"].as_object().into_iter().flatten();
+        paths.flat_map(|(path, _)| ["post", "put", "patch", "delete"].map(|method| self.operation(path, method))).flatten()
     }
 
     /// What a reference leads to within the document. One that leads elsewhere is something nothing is known of.
@@ -150,10 +163,7 @@ impl Operation<'_> {
 
     /// The query parameters, those of the path's own among them.
     pub(super) fn parameters(&self) -> Vec<Parameter> {
-        let own = self.own["parameters"].as_array().into_iter().flatten();
-        let all = self.path["parameters"].as_array().into_iter().flatten().chain(own);
-        all.map(|parameter| self.document.followed(parameter))
-            .filter(|parameter| parameter["in"] == "query")
+        self.parameters_in("query")
             .filter_map(|parameter| {
                 // In 2.0 the parameter is its own schema.
                 let schema = parameter.get("schema").map_or(parameter, |schema| self.document.followed(schema));
@@ -162,17 +172,62 @@ impl Operation<'_> {
             .collect()
     }
 
+    /// The names of the headers that a request may have.
+    pub(super) fn header_parameters(&self) -> Vec<String> {
+        self.parameters_in("header").filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect()
+    }
+
+    fn parameters_in(&self, place: &str) -> impl Iterator<Item = &Value> {
+        let own = self.own["parameters"].as_array().into_iter().flatten();
+        let all = self.path["parameters"].as_array().into_iter().flatten().chain(own);
+        all.map(|parameter| self.document.followed(parameter)).filter(move |parameter| parameter["in"] == place)
+    }
+
     /// The schema of the answer, where the document has one.
     pub(super) fn answer(&self) -> Option<Value> {
-        let responses = self.own["responses"].as_object()?;
-        let good = responses.iter().find(|(status, _)| status.starts_with('2')).or_else(|| responses.get_key_value("default"))?.1;
-        let good = self.document.followed(good);
+        let good = self.good_answer()?;
         if let Some(schema) = good.get("schema") {
             return Some(schema.clone());
         }
-        let content = good["content"].as_object()?;
-        let json = content.iter().find(|(media, _)| media.starts_with("application/json"));
-        let json = json.or_else(|| content.iter().find(|(media, _)| media.contains("json"))).or_else(|| content.iter().next())?;
-        json.1.get("schema").cloned()
+        preferred(&good["content"], &JSON)?.1.get("schema").cloned()
     }
+
+    /// The names of the headers that the answer has.
+    pub(super) fn answered_headers(&self) -> Vec<String> {
+        let headers = self.good_answer().and_then(|good| good["headers"].as_object());
+        headers.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn good_answer(&self) -> Option<&Value> {
+        let responses = self.own["responses"].as_object()?;
+        let good = responses.iter().find(|(status, _)| status.starts_with('2')).or_else(|| responses.get_key_value("default"))?.1;
+        Some(self.document.followed(good))
+    }
+
+    /// The media type and the schema of the body that it takes, where the document has one.
+    pub(super) fn request(&self) -> Option<(String, Value)> {
+        if let Some(body) = self.parameters_in("body").next() {
+            // 2.0, which says the media type for all operations or for one.
+            let consumes = self.own.get("consumes").unwrap_or(&self.document.0["consumes"]);
+            let consumes: Map<String, Value> = consumes
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|one| Some((one.as_str()?.to_owned(), Value::Null)))
+                .collect();
+            let media_type =
+                preferred(&Value::Object(consumes), &JSON).map_or_else(|| JSON[0].to_owned(), |(media, _)| media.clone());
+            return Some((media_type, body.get("schema")?.clone()));
+        }
+        let body = self.document.followed(self.own.get("requestBody")?);
+        let (media_type, content) = preferred(&body["content"], &BODY)?;
+        Some((media_type.split(';').next().unwrap_or_default().trim().to_owned(), content.get("schema")?.clone()))
+    }
+}
+
+/// Of what is told by media type, the best.
+fn preferred<'a>(content: &'a Value, best: &[&str]) -> Option<(&'a String, &'a Value)> {
+    let content = content.as_object()?;
+    let known = best.iter().find_map(|wanted| content.iter().find(|(media, _)| media.starts_with(wanted)));
+    known.or_else(|| content.iter().find(|(media, _)| media.contains("json"))).or_else(|| content.iter().next())
 }

@@ -23,6 +23,9 @@ const SIZES: [&str; 9] = ["size", "limit", "pagesize", "perpage", "count", "maxr
 const BOUNDS: [(&str, &str); 6] =
     [("from", "to"), ("fra", "til"), ("min", "max"), ("since", "until"), ("gte", "lte"), ("start", "end")];
 
+/// Words before or after a name that ask for what begins so.
+const PREFIXES: [&str; 4] = ["prefix", "startswith", "beginswith", "startingwith"];
+
 /// A page, where the document does not say how many records one may have.
 const PAGE: u32 = 100;
 
@@ -128,12 +131,17 @@ fn filters(parameters: &[Parameter], columns: &[SurveyedColumn]) -> (Map<String,
                 BOUNDS.iter().any(|pair| name == format!("{}{own}", word(pair)) || name == format!("{own}{}", word(pair)))
             })
         };
+        let prefix =
+            parameter(&|name| PREFIXES.iter().any(|word| name == format!("{own}{word}") || name == format!("{word}{own}")));
         let (from, to) = (bound(|pair| pair.0.to_owned()), bound(|pair| pair.1.to_owned()));
         let mut each = Map::new();
         let mut comparisons = Vec::new();
-        for (word, comparison, parameter) in
-            [("equals", Comparison::Equals, equals), ("from", Comparison::From, from), ("to", Comparison::To, to)]
-        {
+        for (word, comparison, parameter) in [
+            ("equals", Comparison::Equals, equals),
+            ("prefix", Comparison::Prefix, prefix),
+            ("from", Comparison::From, from),
+            ("to", Comparison::To, to),
+        ] {
             if let Some(name) = parameter {
                 each.insert(word.to_owned(), json!(name));
                 comparisons.push(comparison);

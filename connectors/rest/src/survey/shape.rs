@@ -8,16 +8,32 @@ use super::document::Document;
 /// Objects within objects, at most.
 const DEPTH: usize = 6;
 
+/// Who sends an object: what is only read is not in a request, and what is only written is not in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Request,
+    Answer,
+}
+
+impl Side {
+    /// Whether a member has no part in what this side sends: said of it, or of what it refers to.
+    pub(super) fn lacks(self, document: &Document, property: &Value) -> bool {
+        let word = if self == Self::Request { "readOnly" } else { "writeOnly" };
+        property[word] == true || document.followed(property)[word] == true
+    }
+}
+
 /// The members of an object.
 pub(super) struct Shape {
     pub(super) columns: Vec<SurveyedColumn>,
     /// Whether it has links of its own (HAL).
     pub(super) has_links: bool,
+    side: Side,
 }
 
 impl Shape {
-    pub(super) fn of(document: &Document, schema: &Value, unsure: &mut Vec<String>) -> Self {
-        let mut shape = Self { columns: Vec::new(), has_links: false };
+    pub(super) fn of(document: &Document, schema: &Value, side: Side, unsure: &mut Vec<String>) -> Self {
+        let mut shape = Self { columns: Vec::new(), has_links: false, side };
         shape.add(document, schema, "", true, 0, unsure);
         shape
     }
@@ -42,6 +58,9 @@ impl Shape {
                 unsure.push(format!("{source} has a dot in its name, and was left out"));
                 continue;
             }
+            if self.side.lacks(document, property) {
+                continue;
+            }
             let property = document.followed(property);
             let is_required = is_required && required.contains(name);
             let (inner, _) = members(document, property, 0);
@@ -51,7 +70,7 @@ impl Shape {
                 }
                 continue;
             }
-            if let Some(column) = column(document, &source, property, depth, unsure) {
+            if let Some(column) = column(document, &source, property, self.side, depth, unsure) {
                 self.columns.push(SurveyedColumn { nullable: !is_required || is_nullable(property), ..column });
             }
         }
@@ -59,7 +78,7 @@ impl Shape {
 }
 
 /// The members of an object with those of `allOf`, and which are required. Of alternatives the first is taken.
-fn members(document: &Document, schema: &Value, hops: usize) -> (Map<String, Value>, Vec<String>) {
+pub(super) fn members(document: &Document, schema: &Value, hops: usize) -> (Map<String, Value>, Vec<String>) {
     let schema = document.followed(schema);
     let mut properties = schema["properties"].as_object().cloned().unwrap_or_default();
     let mut required: Vec<String> =
@@ -77,7 +96,14 @@ fn members(document: &Document, schema: &Value, hops: usize) -> (Map<String, Val
     (properties, required)
 }
 
-fn column(document: &Document, source: &str, property: &Value, depth: usize, unsure: &mut Vec<String>) -> Option<SurveyedColumn> {
+fn column(
+    document: &Document,
+    source: &str,
+    property: &Value,
+    side: Side,
+    depth: usize,
+    unsure: &mut Vec<String>,
+) -> Option<SurveyedColumn> {
     let value = if type_of(property) == "array" {
         let items = document.followed(&property["items"]);
         let (inner, _) = members(document, items, 0);
@@ -87,7 +113,7 @@ fn column(document: &Document, source: &str, property: &Value, depth: usize, uns
             unsure.push(format!("{source} repeats within another member, and was left out"));
             return None;
         } else {
-            let mut item = Shape { columns: Vec::new(), has_links: false };
+            let mut item = Shape { columns: Vec::new(), has_links: false, side };
             item.add(document, items, "", true, 1, unsure);
             ValueType::Group(item.columns.into_iter().filter(|column| !matches!(column.value, ValueType::Group(_))).collect())
         }

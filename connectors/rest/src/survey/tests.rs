@@ -145,3 +145,69 @@ async fn a_fixture_answers_the_request_that_is_made() {
     foreseen.rows = &[];
     assert_eq!(fixture(&foreseen).expect("a fixture")[0]["response"], json!({ "status": 404 }));
 }
+
+/// Changes as documents describe them: with a key that the registry gives, patches of another sort, envelopes.
+const CHANGES: &str = r##"
+openapi: 3.0.3
+info: { title: Dogs, version: "1" }
+servers: [{ url: https://dogs.example }]
+components:
+  parameters: { once: { name: Idempotency-Key, in: header, schema: { type: string } } }
+  schemas:
+    DogData: { type: object, required: [name], properties: { name: { type: string }, secret: { type: string, writeOnly: true } } }
+    Dog:
+      allOf:
+        - { $ref: "#/components/schemas/DogData" }
+        - type: object
+          required: [id]
+          properties:
+            id: { type: integer, readOnly: true }
+            chips: { type: array, items: { type: object, properties: { number: { type: string } } } }
+    Owner: { type: object, required: [no, name], properties: { no: { type: string }, name: { type: string }, since: { type: string, format: date } } }
+paths:
+  /dogs:
+    post:
+      parameters: [{ $ref: "#/components/parameters/once" }]
+      requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/Dog" } } } }
+      responses: {}
+  /dogs/{id}:
+    parameters: [{ $ref: "#/components/parameters/once" }]
+    get: { responses: { "200": { content: { application/json: { schema: { $ref: "#/components/schemas/Dog" } } } } } }
+    put: { requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/Dog" } } } }, responses: {} }
+    patch: { requestBody: { content: { application/json-patch+json: { schema: { type: array } } } }, responses: {} }
+  /owners:
+    post:
+      parameters: [{ $ref: "#/components/parameters/once" }]
+      requestBody: { content: { application/json: { schema: { type: object, properties: { data: { $ref: "#/components/schemas/Owner" } } } } } }
+      responses: {}
+  /owners/{no}:
+    parameters:
+      - { $ref: "#/components/parameters/once" }
+      - { name: If-Match, in: header, schema: { type: string } }
+    get: { responses: { "200": { headers: { ETag: {} }, content: { application/json: { schema: { $ref: "#/components/schemas/Owner" } } } } } }
+    put: { requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/Owner" } } } }, responses: {} }
+    patch: { requestBody: { content: { application/json: { schema: { type: object, properties: { since: { type: string } } } } } }, responses: {} }
+    delete: { responses: {} }
+"##;
+
+#[tokio::test]
+async fn changes_are_offered_as_the_document_describes_them_and_no_others() {
+    let survey = surveyed(CHANGES).await;
+    assert_eq!(survey.settings["idempotency_header"], "Idempotency-Key");
+    let [dogs, owners] = survey.entities.as_slice() else { panic!("two entities: {:?}", survey.entities) };
+    assert_eq!(dogs.from, json!({ "read": { "path": "/dogs/{id}" } }));
+    assert!(dogs.column(&Source::new("secret")).is_none(), "what is only written is in no record");
+    for (what, why) in
+        [("POST", "gives a new record its key"), ("PUT", "take chips away"), ("PATCH", "application/json-patch+json")]
+    {
+        assert!(dogs.unsure.iter().any(|own| own.starts_with(what) && own.contains(why)), "{what}: {:?}", dogs.unsure);
+    }
+
+    let sources = |names: &[&str]| names.iter().map(|name| Source::new(name)).collect::<Vec<_>>();
+    assert_eq!(owners.from["create"], json!({ "path": "/owners", "method": "POST", "body": "data" }));
+    assert_eq!(owners.from["version"], json!({ "header": "ETag", "if_match": true }));
+    let offers = &owners.offers;
+    assert_eq!((&offers.create, &offers.replace), (&sources(&["no", "name", "since"]), &sources(&["no", "name", "since"])));
+    assert_eq!((&offers.update, offers.delete), (&sources(&["since"]), true));
+    assert!(owners.unsure.iter().any(|why| why.contains("merge patch")), "{:?}", owners.unsure);
+}

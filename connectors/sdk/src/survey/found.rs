@@ -74,6 +74,8 @@ pub struct SurveyedColumn {
     pub closed: Option<ClosedList>,
     /// A pattern that holds of each text, with both anchors, where the legacy system says so.
     pub pattern: Option<String>,
+    /// What its bytes are, where the legacy system or a standard says so.
+    pub media_type: Option<String>,
     /// As [`Survey::unsure`], of this column.
     pub unsure: Vec<String>,
 }
@@ -93,6 +95,7 @@ impl SurveyedColumn {
             unique: false,
             closed: None,
             pattern: None,
+            media_type: None,
             unsure: Vec::new(),
         }
     }
@@ -189,6 +192,7 @@ pub struct Offers {
     pub search_max: Option<u32>,
     /// The sources that a create may write, and so on; none where it can't be done.
     pub create: Vec<Source>,
+    /// The key among them only where the legacy system wants it with the rest of the record.
     pub replace: Vec<Source>,
     pub update: Vec<Source>,
     pub delete: bool,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Place, read};
 
-const MARIADB: &str = "
+pub(super) const MARIADB: &str = "
     create table people.status_code (code char(2) primary key, meaning varchar(40) not null);
     insert into people.status_code values ('AL', 'alive'), ('DE', 'deceased');
     create table people.citizen (
@@ -64,7 +64,17 @@ fn a_database_of_mariadb_is_plugged_in_with_its_oddities() {
     assert_eq!(schema["properties"]["family"], json!({ "description": "As in the passport", "type": "string", "maxLength": 30 }));
     let required = schema["required"].as_array().expect("what is required");
     assert!(required.contains(&json!("pin")) && !required.contains(&json!("died")), "{required:?}");
-    assert!(entity["operations"]["search"]["by"]["family"].is_array(), "the index on it makes it a filter");
+    let by = &entity["operations"]["search"]["by"];
+    assert_eq!(by["status"], json!(["equals"]), "the index on it makes it a filter");
+    assert_eq!(
+        by["family"],
+        json!({ "compare": ["equals", "prefix"], "ignore": ["outer_spaces"] }),
+        "else nobody would be found"
+    );
+    let asked =
+        ["try", "--config", "INTO", "--as", "portal", "--purpose", "trial", "--where", "family=Əliyeva1", "people/v1/citizen"];
+    let told = place.good(&asked, &environment);
+    assert!(told.contains("5B00001"), "{told}");
 }
 
 #[test]
