@@ -1,5 +1,20 @@
 //! `queue` on a registry on Node.js that answers requests from a queue of RabbitMQ, or from a topic of Apache Kafka.
 
+/// What is tested beside the battery with each broker.
+macro_rules! beside_the_battery {
+    ($carrier:ty) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn a_request_whose_time_is_over_is_never_carried_out() {
+            super::a_request_whose_time_is_over_is_never_carried_out::<$carrier>().await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn two_buses_get_each_its_own_replies() {
+            super::two_buses_get_each_its_own_replies::<$carrier>().await;
+        }
+    };
+}
+
 mod amqp;
 mod kafka;
 
@@ -239,4 +254,16 @@ async fn two_buses_get_each_its_own_replies<C: Carrier>() {
         assert_eq!(Person::from_row(&row), *person);
     });
     futures_util::future::join_all(asks).await;
+}
+
+/// Requests and the probe tell at once what is not there.
+async fn all_tell(connector: &Arc<dyn Connector>, what: &str) {
+    let began = Instant::now();
+    let asked = connector.read(read("P00001"), &within(LONG)).await.expect_err("nobody is asked");
+    let changed = connector.apply(rename("P00001", "New"), &within(LONG)).await.expect_err("nobody is asked");
+    let probed = connector.probe(&within(LONG)).await.expect_err("nobody is there");
+    for failure in [asked, changed, probed] {
+        assert!(matches!(&failure, Failure::Unavailable { detail, .. } if detail.contains(what)), "{failure:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }

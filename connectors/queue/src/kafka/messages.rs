@@ -20,6 +20,21 @@ pub(crate) trait Ask: Send + Sync {
     fn read(input: &mut Input) -> Result<Self::Answer>;
 }
 
+/// What follows is of this one topic.
+fn of_one_topic(output: &mut Output, topic: &str) {
+    output.int32(1);
+    output.text(topic);
+}
+
+/// What is said of each partition. Only one topic is ever asked for.
+fn partitions<T>(input: &mut Input, each: impl Fn(&mut Input) -> Result<T>) -> Result<Vec<T>> {
+    let topics = input.list(|input| {
+        let _name = input.text()?;
+        input.list(&each)
+    })?;
+    Ok(topics.into_iter().flatten().collect())
+}
+
 /// A broker's word for how something ended; 0 is well.
 pub(crate) type Code = i16;
 
@@ -183,26 +198,19 @@ impl Ask for Produce<'_> {
         output.int16(-1);
         output.int16(-1);
         output.int32(self.timeout_ms);
-        output.list(std::iter::once(()), |output, ()| {
-            output.text(self.topic);
-            output.list(std::iter::once(()), |output, ()| {
-                output.int32(self.partition);
-                output.bytes(self.batch);
-            });
+        of_one_topic(output, self.topic);
+        output.list(std::iter::once(self.partition), |output, partition| {
+            output.int32(partition);
+            output.bytes(self.batch);
         });
     }
 
     fn read(input: &mut Input) -> Result<Self::Answer> {
-        let partition = |input: &mut Input| {
+        partitions(input, |input| {
             let outcome = (input.int32()?, input.int16()?);
             let (_offset, _time) = (input.int64()?, input.int64()?);
             Ok(outcome)
-        };
-        let topics = input.list(|input| {
-            let _name = input.text()?;
-            input.list(partition)
-        })?;
-        Ok(topics.into_iter().flatten().collect())
+        })
     }
 }
 
@@ -233,26 +241,19 @@ impl Ask for Ends<'_> {
     fn write(&self, output: &mut Output) {
         output.int32(NO_REPLICA);
         output.int8(READ_COMMITTED);
-        output.list(std::iter::once(()), |output, ()| {
-            output.text(self.topic);
-            output.list(self.partitions.iter(), |output, partition| {
-                output.int32(*partition);
-                output.int64(LATEST);
-            });
+        of_one_topic(output, self.topic);
+        output.list(self.partitions.iter(), |output, partition| {
+            output.int32(*partition);
+            output.int64(LATEST);
         });
     }
 
     fn read(input: &mut Input) -> Result<Self::Answer> {
         let _throttled_ms = input.int32()?;
-        let partition = |input: &mut Input| {
+        partitions(input, |input| {
             let (partition, code, _time) = (input.int32()?, input.int16()?, input.int64()?);
             Ok(End { partition, code, offset: input.int64()? })
-        };
-        let topics = input.list(|input| {
-            let _name = input.text()?;
-            input.list(partition)
-        })?;
-        Ok(topics.into_iter().flatten().collect())
+        })
     }
 }
 
@@ -294,29 +295,22 @@ impl Ask for Fetch<'_> {
         output.int32(1);
         output.int32(self.most_bytes);
         output.int8(READ_COMMITTED);
-        output.list(std::iter::once(()), |output, ()| {
-            output.text(self.topic);
-            output.list(self.places.iter(), |output, (partition, offset)| {
-                output.int32(*partition);
-                output.int64(*offset);
-                output.int32(self.most_bytes);
-            });
+        of_one_topic(output, self.topic);
+        output.list(self.places.iter(), |output, (partition, offset)| {
+            output.int32(*partition);
+            output.int64(*offset);
+            output.int32(self.most_bytes);
         });
     }
 
     fn read(input: &mut Input) -> Result<Self::Answer> {
         let _throttled_ms = input.int32()?;
-        let partition = |input: &mut Input| {
+        partitions(input, |input| {
             let (partition, code) = (input.int32()?, input.int16()?);
             let (_end, _stable_end) = (input.int64()?, input.int64()?);
             let aborted = input.list(|input| Ok(Aborted { producer: input.int64()?, first: input.int64()? }))?;
             Ok(Fetched { partition, code, aborted, batches: input.bytes()?.unwrap_or_default() })
-        };
-        let topics = input.list(|input| {
-            let _name = input.text()?;
-            input.list(partition)
-        })?;
-        Ok(topics.into_iter().flatten().collect())
+        })
     }
 }
 

@@ -1,7 +1,6 @@
 //! RabbitMQ.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use rabita_battery::{Need, Person, Subject, Target};
 use rabita_sdk::{Failure, RegistrySpec};
@@ -9,10 +8,11 @@ use rabita_tests::bus::Authority;
 use rabita_tests::{NodeServer, Proxy, Rabbitmq, eventually, rabbitmq};
 use serde_json::{Value, json};
 
-use super::{Carrier, LONG, People, read, rename, within};
+use super::{Carrier, LONG, People, all_tell, read, within};
 use crate::server::{Server, own_name};
 
 rabita_battery::battery!(People<Amqp>);
+beside_the_battery!(Amqp);
 
 struct Amqp {
     broker: Server<Rabbitmq>,
@@ -65,18 +65,6 @@ impl Carrier for Amqp {
     }
 }
 
-/// [`super::a_request_whose_time_is_over_is_never_carried_out`].
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_whose_time_is_over_is_never_carried_out() {
-    super::a_request_whose_time_is_over_is_never_carried_out::<Amqp>().await;
-}
-
-/// [`super::two_buses_get_each_its_own_replies`].
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_buses_get_each_its_own_replies() {
-    super::two_buses_get_each_its_own_replies::<Amqp>().await;
-}
-
 /// Each connection that breaks costs one call: the one after it, however soon, is not sent on what is broken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_broke_fails_one_call_and_no_more() {
@@ -103,17 +91,8 @@ async fn a_queue_or_an_exchange_that_is_not_there_is_told_by_its_name() {
     subject.load(&Person::several(2)).await;
     let nowhere = subject.connector(|spec| spec.settings["amqp"]["routing_key"] = json!("people.none")).await;
     let strange = subject.connector(|spec| spec.settings["amqp"]["exchange"] = json!("people.exchange")).await;
-    for (connector, name) in [(&nowhere, "there is no queue `people.none`"), (&strange, "there is no exchange `people.exchange`")]
-    {
-        let began = Instant::now();
-        let asked = connector.read(read("P00001"), &within(LONG)).await.expect_err("nobody is asked");
-        let changed = connector.apply(rename("P00001", "New"), &within(LONG)).await.expect_err("nobody is asked");
-        let probed = connector.probe(&within(LONG)).await.expect_err("nobody is there");
-        for failure in [asked, changed, probed] {
-            assert!(matches!(&failure, Failure::Unavailable { detail, .. } if detail.contains(name)), "{failure:?}");
-        }
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    }
+    all_tell(&nowhere, "there is no queue `people.none`").await;
+    all_tell(&strange, "there is no exchange `people.exchange`").await;
     // `amq.direct` is there in each vhost, and nothing is bound to it.
     let unbound = subject.connector(|spec| spec.settings["amqp"]["exchange"] = json!("amq.direct")).await;
     let asked = unbound.read(read("P00001"), &within(LONG)).await.expect_err("nobody is asked");

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
 use rabita_battery::{Need, Person, Subject, Target};
 use rabita_sdk::{Failure, RegistrySpec};
@@ -10,10 +9,11 @@ use rabita_tests::kafka::Door;
 use rabita_tests::{Kafka as Cluster, NodeServer, eventually};
 use serde_json::{Value, json};
 
-use super::{Carrier, LONG, People, read, rename, within};
+use super::{Carrier, LONG, People, all_tell, read, within};
 use crate::server::{Server, own_name};
 
 rabita_battery::battery!(People<Kafka>);
+beside_the_battery!(Kafka);
 
 /// The tests that share a broker are at most so many; each has a door of its own.
 const DOORS: usize = 64;
@@ -79,18 +79,6 @@ impl Carrier for Kafka {
     }
 }
 
-/// [`super::a_request_whose_time_is_over_is_never_carried_out`].
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_whose_time_is_over_is_never_carried_out() {
-    super::a_request_whose_time_is_over_is_never_carried_out::<Kafka>().await;
-}
-
-/// [`super::two_buses_get_each_its_own_replies`].
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_buses_get_each_its_own_replies() {
-    super::two_buses_get_each_its_own_replies::<Kafka>().await;
-}
-
 /// What nobody has made is told as what it is, at once, by requests and by the probe; and nobody makes it by asking.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_not_there_is_told_by_its_name() {
@@ -98,17 +86,9 @@ async fn a_topic_that_is_not_there_is_told_by_its_name() {
     subject.load(&Person::several(2)).await;
     let nowhere = subject.connector(|spec| spec.settings["kafka"]["topic"] = json!("people.none")).await;
     let deaf = subject.connector(|spec| spec.settings["kafka"]["reply_topic"] = json!("replies.none")).await;
-    for (connector, name) in [(&nowhere, "there is no topic `people.none`"), (&deaf, "there is no topic `replies.none`")] {
-        for _ in 0..2 {
-            let began = Instant::now();
-            let asked = connector.read(read("P00001"), &within(LONG)).await.expect_err("nobody is asked");
-            let changed = connector.apply(rename("P00001", "New"), &within(LONG)).await.expect_err("nobody is asked");
-            let probed = connector.probe(&within(LONG)).await.expect_err("nobody is there");
-            for failure in [asked, changed, probed] {
-                assert!(matches!(&failure, Failure::Unavailable { detail, .. } if detail.contains(name)), "{failure:?}");
-            }
-            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        }
+    for _ in 0..2 {
+        all_tell(&nowhere, "there is no topic `people.none`").await;
+        all_tell(&deaf, "there is no topic `replies.none`").await;
     }
     let sound = subject.connector(|_| {}).await;
     assert!(sound.read(read("P00001"), &within(LONG)).await.expect("a read").is_some());
