@@ -30,7 +30,7 @@ pub(crate) struct Destination {
 /// A broker that carries requests, and brings each reply to its request.
 #[async_trait]
 pub(crate) trait Broker: Send + Sync {
-    /// Sends a request, once, and waits for its reply.
+    /// Sends a request, a change once at most, and waits for its reply.
     ///
     /// # Errors
     /// When there is none. `Unavailable` means that the request did not leave, or reached nobody.

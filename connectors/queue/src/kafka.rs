@@ -45,13 +45,14 @@ impl Kafka {
 impl Broker for Kafka {
     async fn ask(&self, request: Outgoing, call: &Call) -> Result<Bytes, Failure> {
         within(call, async {
-            let link = self.links.link().await?;
-            let asked = link.ask(&request, call).await;
-            // As with the connection on which it leaves, so with the one on which the reply would come.
-            if asked.is_err() && link.ended.is_cancelled() && !request.changes {
-                return self.links.link().await?.ask(&request, call).await;
+            let asked = self.links.link().await?.ask(&request, call).await;
+            match asked {
+                // A question may be asked again: one that met a connection which was breaking does not fail for it.
+                Err(unanswered) if unanswered.is_passing && !request.changes => {
+                    self.links.link().await?.ask(&request, call).await.map_err(|unanswered| unanswered.failure)
+                }
+                asked => asked.map_err(|unanswered| unanswered.failure),
             }
-            asked
         })
         .await
     }

@@ -40,7 +40,7 @@ impl Pending {
         let is_late = waiting.is_none_or(|waiting| waiting.send(body).is_err());
         if is_late {
             state.late += 1;
-            tracing::debug!(late = state.late, "a reply for which nobody waits any more");
+            tracing::debug!(late = state.late, "a reply for which nobody waits here");
         }
     }
 

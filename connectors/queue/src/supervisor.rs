@@ -102,6 +102,9 @@ impl<L: Link> Supervisor<L> {
 
     pub(crate) async fn close(&self) {
         self.task.abort();
+        while !self.task.is_finished() {
+            tokio::task::yield_now().await;
+        }
         let now = self.state.borrow().clone();
         if let State::Open(link) = now {
             link.close().await;

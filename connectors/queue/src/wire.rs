@@ -45,6 +45,11 @@ pub(crate) struct Life {
 }
 
 impl Life {
+    /// One that ends with another thing at the latest.
+    pub(crate) fn within(whole: &CancellationToken) -> Self {
+        Self { ended: whole.child_token(), ..Self::default() }
+    }
+
     /// How often something came from the broker: the same number twice means that nothing came between.
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)

@@ -1,36 +1,30 @@
 //! The brokers together: where they are, which of them leads what, and a connection to each that is needed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, Dialler};
-use super::messages::{Map, Partition, Where, code};
-use crate::wire::Address;
+use super::messages::{Map, Node, Partition, Where, code};
+use crate::wire::{Address, Patience};
 
 /// What is known of a cluster.
 pub(crate) struct Cluster {
     dialler: Arc<Dialler>,
     /// Where to begin.
     bootstrap: Vec<Address>,
+    /// The address that is tried first.
+    turn: AtomicUsize,
     known: Mutex<Known>,
     /// The connection on which it is asked what there is.
     asking: Slot,
     /// Connections on which requests leave, by broker.
     leaving: Mutex<HashMap<i32, Arc<Slot>>>,
-}
-
-/// A connection that is made when it is wanted, by one for all who want it.
-#[derive(Default)]
-struct Slot(tokio::sync::Mutex<Option<Arc<Connection>>>);
-
-impl Slot {
-    async fn get(&self, dial: impl Future<Output = Result<Connection, String>>) -> Result<Arc<Connection>, String> {
-        let mut slot = self.0.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| !connection.life.ended.is_cancelled()) {
-            return Ok(Arc::clone(connection));
-        }
-        Ok(Arc::clone(slot.insert(Arc::new(dial.await?))))
-    }
+    /// With it all connections end.
+    ended: CancellationToken,
 }
 
 #[derive(Default)]
@@ -39,10 +33,47 @@ struct Known {
     topics: HashMap<String, Arc<[Partition]>>,
 }
 
+/// A connection that is made when it is wanted, by one for all who want it.
+#[derive(Default)]
+struct Slot(tokio::sync::Mutex<Made>);
+
+#[derive(Default)]
+enum Made {
+    #[default]
+    Nothing,
+    /// Then, and for this reason.
+    Failed(Instant, String),
+    Connection(Arc<Connection>),
+}
+
+impl Slot {
+    async fn get(&self, dial: impl Future<Output = Result<Connection, String>>) -> Result<Arc<Connection>, String> {
+        let came = Instant::now();
+        let mut made = self.0.lock().await;
+        match &*made {
+            Made::Connection(connection) if !connection.life.ended.is_cancelled() => return Ok(Arc::clone(connection)),
+            // An attempt that was under way when the call came is as good as one of its own.
+            Made::Failed(when, why) if *when > came => return Err(why.clone()),
+            _ => {}
+        }
+        match dial.await {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                *made = Made::Connection(Arc::clone(&connection));
+                Ok(connection)
+            }
+            Err(why) => {
+                *made = Made::Failed(Instant::now(), why.clone());
+                Err(why)
+            }
+        }
+    }
+}
+
 impl Cluster {
-    pub(crate) fn new(dialler: Arc<Dialler>, bootstrap: Vec<Address>) -> Self {
-        let (known, asking, leaving) = Default::default();
-        Self { dialler, bootstrap, known, asking, leaving }
+    pub(crate) fn new(dialler: Arc<Dialler>, bootstrap: Vec<Address>, ended: CancellationToken) -> Self {
+        let (turn, known, asking, leaving) = Default::default();
+        Self { dialler, bootstrap, turn, known, asking, leaving, ended }
     }
 
     /// A topic's partitions in their order, as they were found last.
@@ -65,10 +96,8 @@ impl Cluster {
         let map = self.map(name).await?;
         let mut known = self.known();
         known.topics.remove(name);
-        known.brokers.extend(map.brokers.into_iter().filter_map(|node| {
-            let port = u16::try_from(node.port).ok()?;
-            Some((node.id, Address { host: node.host, port }))
-        }));
+        known.brokers = map.brokers.into_iter().filter_map(|node| Some((node.id, address_of(&node)?))).collect();
+        self.slots().retain(|broker, _| known.brokers.contains_key(broker));
         let found = map.topics.into_iter().find(|topic| topic.name == name);
         match found.map(|topic| (topic.code, topic.partitions)) {
             Some((code::NONE, mut partitions)) if !partitions.is_empty() => {
@@ -99,7 +128,7 @@ impl Cluster {
     pub(crate) async fn dial(&self, broker: i32) -> Result<Connection, String> {
         let address = self.known().brokers.get(&broker).cloned();
         let address = address.ok_or_else(|| "a partition has no leader now".to_owned())?;
-        self.dialler.dial(&address).await
+        self.dialler.dial(&address, &self.ended).await
     }
 
     /// The connection on which requests to this broker leave.
@@ -107,7 +136,7 @@ impl Cluster {
     /// # Errors
     /// Why there is none.
     pub(crate) async fn leaving(&self, broker: i32) -> Result<Arc<Connection>, String> {
-        let slot = Arc::clone(self.leaving.lock().unwrap_or_else(PoisonError::into_inner).entry(broker).or_default());
+        let slot = Arc::clone(self.slots().entry(broker).or_default());
         slot.get(self.dial(broker)).await
     }
 
@@ -117,20 +146,32 @@ impl Cluster {
         let mut why = String::new();
         for _ in 0..ATTEMPTS {
             let connection = self.asking.get(self.dial_any()).await?;
-            match connection.ask(&Where(topic)).await {
-                Ok(map) => return Ok(map),
-                Err(broke) => why = broke.said().to_owned(),
+            let mut patience = Patience::with(&connection.life);
+            let answer = tokio::time::timeout(self.dialler.timeout, connection.ask(&Where(topic))).await;
+            patience.is_over = true;
+            match answer {
+                Ok(Ok(map)) => return Ok(map),
+                Ok(Err(broke)) => why = broke.said().to_owned(),
+                Err(_) => {
+                    connection.life.ended.cancel();
+                    why = "the broker gives no answer".to_owned();
+                }
             }
+            // Another may know.
+            self.turn.fetch_add(1, Ordering::Relaxed);
         }
         Err(why)
     }
 
     /// A connection to the first broker that lets it.
     async fn dial_any(&self) -> Result<Connection, String> {
-        let known: Vec<Address> = self.known().brokers.values().cloned().collect();
+        let mut addresses = self.bootstrap.clone();
+        addresses.extend(self.known().brokers.values().cloned());
+        let first = self.turn.load(Ordering::Relaxed) % addresses.len().max(1);
+        addresses.rotate_left(first);
         let mut why = "there is no address".to_owned();
-        for address in self.bootstrap.iter().chain(&known) {
-            match self.dialler.dial(address).await {
+        for address in &addresses {
+            match self.dialler.dial(address, &self.ended).await {
                 Ok(connection) => return Ok(connection),
                 Err(failed) => why = failed,
             }
@@ -138,7 +179,17 @@ impl Cluster {
         Err(why)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn slots(&self) -> MutexGuard<'_, HashMap<i32, Arc<Slot>>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A broker tells any text for its host: only what is a host is taken for one.
+fn address_of(node: &Node) -> Option<Address> {
+    let host = if node.host.contains(':') { format!("[{}]", node.host) } else { node.host.clone() };
+    Address::parse(&format!("{host}:{}", node.port), None)
 }

@@ -1,9 +1,9 @@
 //! A connection that is open, and one request on it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::connection::{Broke, Connection};
-use super::messages::{Code, Partition, Produce, code};
+use super::messages::{Code, Partition, Produce, Written, code};
 use super::partition::partition_of;
-use super::records::Draft;
+use super::records::{CORRELATION, Draft};
 use crate::broker::{Destination, Outgoing, lost};
 use crate::pending::Pending;
 use crate::supervisor;
@@ -28,35 +28,50 @@ pub(crate) struct Link {
     /// Where the next request goes that is about no one record.
     pub(super) turn: AtomicUsize,
     pub(super) ended: CancellationToken,
+    /// Why it ended, where it is known.
+    pub(super) why: Arc<OnceLock<String>>,
 }
 
-/// The headers by which Spring's replying templates, and others after them, find the way back.
-pub(super) const CORRELATION: &str = "kafka_correlationId";
+/// The header by which Spring's replying templates, and others after them, find the way back.
 const REPLY_TOPIC: &str = "kafka_replyTopic";
 
-/// So long it takes until another broker leads, at best.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Why there is no reply.
+pub(super) struct Unanswered {
+    pub(super) failure: Failure,
+    /// A connection broke, or another broker leads by now: the next attempt may go better.
+    pub(super) is_passing: bool,
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self { failure, is_passing: false }
+    }
+}
 
 impl Link {
-    /// Sends a request and waits for its reply; whoever calls sees to the deadline.
-    pub(super) async fn ask(&self, request: &Outgoing, call: &Call) -> Result<Bytes, Failure> {
+    /// Sends a request, once, and waits for its reply; whoever calls sees to the deadline.
+    pub(super) async fn ask(&self, request: &Outgoing, call: &Call) -> Result<Bytes, Unanswered> {
         let mut expected = self.pending.expect();
         let correlation = expected.id.to_string();
-        let closed = || lost(request.changes, CLOSED);
         let handing_over = self.hand_over(request, &correlation, call);
         tokio::pin!(handing_over);
         let mut is_taken = false;
         loop {
             tokio::select! {
                 biased;
-                reply = &mut expected.reply => return reply.map_err(|_| closed()),
+                reply = &mut expected.reply => return reply.map_err(|_| self.closed(request)),
                 taken = &mut handing_over, if !is_taken => {
                     taken?;
                     is_taken = true;
                 }
-                () = self.ended.cancelled() => return Err(closed()),
+                () = self.ended.cancelled() => return Err(self.closed(request)),
             }
         }
+    }
+
+    fn closed(&self, request: &Outgoing) -> Unanswered {
+        let why = self.why.get().map_or_else(|| CLOSED.to_owned(), |why| format!("{CLOSED}: {why}"));
+        Unanswered { failure: lost(request.changes, &why), is_passing: true }
     }
 
     /// Whether the topics that the requests go to are there.
@@ -67,30 +82,31 @@ impl Link {
         Ok(())
     }
 
-    /// Has a request written to its topic; again only where it is certain that it was not.
-    async fn hand_over(&self, request: &Outgoing, correlation: &str, call: &Call) -> Result<(), Failure> {
+    /// Has a request written to its topic.
+    async fn hand_over(&self, request: &Outgoing, correlation: &str, call: &Call) -> Result<(), Unanswered> {
         let topic = request.to.name.as_str();
-        // A question may be asked again: one that met a connection which was breaking does not fail for it.
-        let mut may_break = !request.changes;
-        loop {
-            let partitions = self.cluster.topic(topic).await.map_err(Failure::unavailable)?;
-            let to = self.choose(&partitions, request.record.as_deref());
-            let connection = self.cluster.leaving(to.leader).await;
-            let connection = connection.map_err(|why| {
-                // Another may lead by now.
+        let partitions = self.cluster.topic(topic).await.map_err(Failure::unavailable)?;
+        let to = self.choose(&partitions, request.record.as_deref());
+        let connection = self.cluster.leaving(to.leader).await.map_err(|why| {
+            // Another may lead by now.
+            self.cluster.forget(topic);
+            Unanswered { failure: Failure::unavailable(why), is_passing: true }
+        })?;
+        let written = match self.produce(&connection, to.number, request, correlation, call).await {
+            Ok(written) => written,
+            Err(Broke::TooLarge) => return Err(Failure::refused("the request is larger than the bus sends").into()),
+            Err(broke) => return Err(Unanswered { failure: lost(request.changes, broke.said()), is_passing: true }),
+        };
+        match written.code {
+            code::NONE => Ok(()),
+            code::UNKNOWN_TOPIC_OR_PARTITION | code::LEADER_NOT_AVAILABLE | code::NOT_LEADER_OR_FOLLOWER => {
                 self.cluster.forget(topic);
-                Failure::unavailable(why)
-            })?;
-            match self.produce(&connection, to.number, request, correlation, call).await {
-                Ok(code::NONE) => return Ok(()),
-                Ok(code::UNKNOWN_TOPIC_OR_PARTITION | code::LEADER_NOT_AVAILABLE | code::NOT_LEADER_OR_FOLLOWER) => {
-                    self.cluster.forget(topic);
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Ok(other) => return Err(not_taken(other, topic, request.changes)),
-                Err(Broke::Ended) if may_break => may_break = false,
-                Err(broke) => return Err(lost(request.changes, broke.said())),
+                let why = format!("another broker leads the topic `{topic}` by now");
+                // A leader that wrote it before it ceased to be one may have handed it on.
+                let failure = if written.offset < 0 { Failure::unavailable(why) } else { lost(request.changes, &why) };
+                Err(Unanswered { failure, is_passing: true })
             }
+            other => Err(not_taken(other, topic, request.changes).into()),
         }
     }
 
@@ -101,7 +117,7 @@ impl Link {
         request: &Outgoing,
         correlation: &str,
         call: &Call,
-    ) -> Result<Code, Broke> {
+    ) -> Result<Written, Broke> {
         let now = SystemTime::now();
         let time_ms = since_1970(now);
         // Nobody waits for what is carried out later.
@@ -123,8 +139,7 @@ impl Link {
         let mut patience = Patience::with(&connection.life);
         let outcomes = connection.ask(&Produce { topic: &request.to.name, partition, batch: &batch, timeout_ms }).await;
         patience.is_over = true;
-        let outcome = outcomes?.into_iter().find(|(answered, _)| *answered == partition);
-        outcome.map(|(_, code)| code).ok_or_else(|| {
+        outcomes?.into_iter().find(|written| written.partition == partition).ok_or_else(|| {
             connection.life.ended.cancel();
             Broke::Malformed
         })

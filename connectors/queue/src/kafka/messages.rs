@@ -188,10 +188,19 @@ pub(crate) struct Produce<'a> {
     pub(crate) timeout_ms: i32,
 }
 
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) partition: i32,
+    pub(crate) code: Code,
+    /// Where the leader wrote it; negative where it wrote nothing. It may have written and then failed.
+    pub(crate) offset: i64,
+}
+
 impl Ask for Produce<'_> {
     const KEY: i16 = 0;
     const VERSION: i16 = 3;
-    type Answer = Vec<(i32, Code)>;
+    type Answer = Vec<Written>;
 
     fn write(&self, output: &mut Output) {
         // No transaction; all replicas.
@@ -207,9 +216,9 @@ impl Ask for Produce<'_> {
 
     fn read(input: &mut Input) -> Result<Self::Answer> {
         partitions(input, |input| {
-            let outcome = (input.int32()?, input.int16()?);
-            let (_offset, _time) = (input.int64()?, input.int64()?);
-            Ok(outcome)
+            let written = Written { partition: input.int32()?, code: input.int16()?, offset: input.int64()? };
+            let _time = input.int64()?;
+            Ok(written)
         })
     }
 }
@@ -286,7 +295,8 @@ pub(crate) struct Aborted {
 impl Ask for Fetch<'_> {
     const KEY: i16 = 1;
     const VERSION: i16 = 4;
-    type Answer = Vec<Fetched>;
+    /// For so many milliseconds the broker will be silent, and what it has.
+    type Answer = (i32, Vec<Fetched>);
 
     fn write(&self, output: &mut Output) {
         output.int32(NO_REPLICA);
@@ -304,13 +314,14 @@ impl Ask for Fetch<'_> {
     }
 
     fn read(input: &mut Input) -> Result<Self::Answer> {
-        let _throttled_ms = input.int32()?;
-        partitions(input, |input| {
+        let throttled_ms = input.int32()?;
+        let fetched = partitions(input, |input| {
             let (partition, code) = (input.int32()?, input.int16()?);
             let (_end, _stable_end) = (input.int64()?, input.int64()?);
             let aborted = input.list(|input| Ok(Aborted { producer: input.int64()?, first: input.int64()? }))?;
             Ok(Fetched { partition, code, aborted, batches: input.bytes()?.unwrap_or_default() })
-        })
+        })?;
+        Ok((throttled_ms, fetched))
     }
 }
 
@@ -368,9 +379,9 @@ mod tests {
             let _ = read::<Where<'_>>(&bytes);
             let _ = read::<Produce<'_>>(&bytes);
             let _ = read::<Ends<'_>>(&bytes);
-            if let Ok(fetched) = read::<Fetch<'_>>(&bytes) {
+            if let Ok((_, fetched)) = read::<Fetch<'_>>(&bytes) {
                 for part in fetched {
-                    let _ = crate::kafka::records::read(part.batches, 0, &part.aborted, 1 << 16);
+                    let _ = crate::kafka::records::read(part.batches, 0, &part.aborted, 1 << 16, |_| ());
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Makes a connection that requests can be sent on: it finds the brokers, and begins to read the topic of replies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::connection::{Connection, Dialler};
-use super::link::{CORRELATION, Link};
+use super::link::Link;
 use super::messages::{Ends, Fetch, code};
 use super::records;
 use crate::broker::Destination;
@@ -40,32 +40,34 @@ impl Open for Opener {
     type Link = Link;
 
     async fn open(&self) -> Result<Arc<Link>, String> {
-        let cluster = Arc::new(Cluster::new(Arc::clone(&self.dialler), self.brokers.clone()));
+        let ended = CancellationToken::new();
+        // What was begun ends with this, also where the attempt is dropped.
+        let guard = ended.clone().drop_guard();
+        let cluster = Arc::new(Cluster::new(Arc::clone(&self.dialler), self.brokers.clone(), ended.clone()));
         let partitions = cluster.look_up(&self.reply_topic).await?;
         let mut leaders: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         for partition in partitions.iter() {
             leaders.entry(partition.leader).or_default().push(partition.number);
         }
-        let ended = CancellationToken::new();
-        let guard = ended.clone().drop_guard();
-        let pending = Arc::new(Pending::default());
+        let (pending, why) = (Arc::new(Pending::default()), Arc::new(OnceLock::new()));
         for (leader, led) in leaders {
             let connection = cluster.dial(leader).await?;
             let places = ends(&connection, &self.reply_topic, &led).await?;
-            let reader = Reader {
+            let mut reader = Reader {
                 connection,
                 topic: self.reply_topic.clone(),
                 places,
                 most_bytes: self.fetch_max_bytes,
                 pending: Arc::clone(&pending),
-                ended: ended.clone(),
             };
-            tokio::spawn(reader.run());
+            // Whoever may look where a topic ends may not have the right to read it.
+            reader.fetch(Duration::ZERO).await?;
+            tokio::spawn(reader.run(ended.clone(), Arc::clone(&why)));
         }
         let same = same_as(Arc::clone(&cluster), self.reply_topic.clone(), partitions.len(), ended.clone());
         tokio::spawn(same);
         let turn = AtomicUsize::new(0);
-        let link = Link { cluster, reply_topic: self.reply_topic.clone(), pending, turn, ended };
+        let link = Link { cluster, reply_topic: self.reply_topic.clone(), pending, turn, ended, why };
         guard.disarm();
         Ok(Arc::new(link))
     }
@@ -93,55 +95,60 @@ struct Reader {
     places: Vec<(i32, i64)>,
     most_bytes: i32,
     pending: Arc<Pending>,
-    ended: CancellationToken,
 }
 
 impl Reader {
-    async fn run(mut self) {
-        let ended = self.ended.clone();
+    /// Reads until the connection ends, and says why it did.
+    async fn run(mut self, ended: CancellationToken, why: Arc<OnceLock<String>>) {
         let _ends_with_this = ended.clone().drop_guard();
-        if let Some(Err(why)) = ended.run_until_cancelled(self.read()).await {
-            tracing::debug!(why, "the topic of replies is read no more");
-        }
-    }
-
-    async fn read(&mut self) -> Result<std::convert::Infallible, String> {
-        let wait_ms = i32::try_from(WAIT.as_millis()).unwrap_or(i32::MAX);
-        let unpacked_max_bytes = usize::try_from(self.most_bytes).unwrap_or_default().saturating_mul(UNPACKED_RATIO);
-        loop {
-            let ask = Fetch { topic: &self.topic, places: &self.places, wait_ms, most_bytes: self.most_bytes };
-            let fetched = tokio::time::timeout(WAIT + PATIENCE, self.connection.ask(&ask)).await;
-            let fetched = fetched.map_err(|_| "the broker gives no answer")?.map_err(|broke| broke.said())?;
-            let mut is_past = false;
-            for part in fetched {
-                match part.code {
-                    code::NONE => {}
-                    code::OFFSET_OUT_OF_RANGE => {
-                        is_past = true;
-                        continue;
-                    }
-                    other => return Err(format!("the broker answers with {other}")),
+        let failed = async {
+            loop {
+                if let Err(failed) = self.fetch(WAIT).await {
+                    return failed;
                 }
-                let Some((_, place)) = self.places.iter_mut().find(|(partition, _)| *partition == part.partition) else {
-                    continue;
-                };
-                let found = records::read(part.batches, *place, &part.aborted, unpacked_max_bytes);
-                let found = found.map_err(|_| "what lies in the topic of replies can't be read")?;
-                *place = found.next;
-                found.records.into_iter().for_each(|record| self.deliver(record));
             }
-            if is_past {
-                // What was next is gone, and what was there before the connection is of no interest.
-                let partitions: Vec<i32> = self.places.iter().map(|(partition, _)| *partition).collect();
-                self.places = ends(&self.connection, &self.topic, &partitions).await?;
-            }
+        };
+        if let Some(failed) = ended.run_until_cancelled(failed).await {
+            tracing::debug!(failed, "the topic of replies is read no more");
+            let _another_was_first = why.set(failed);
         }
     }
 
-    fn deliver(&self, record: records::Record) {
-        let correlation = record.headers.iter().find(|(name, _)| name == CORRELATION);
-        let correlation = correlation.and_then(|(_, value)| std::str::from_utf8(value.as_ref()?).ok());
-        self.pending.deliver(correlation.unwrap_or_default(), record.value.unwrap_or_default());
+    /// Takes what there is, after waiting so long for something.
+    async fn fetch(&mut self, wait: Duration) -> Result<(), String> {
+        let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        let unpacked_max_bytes = usize::try_from(self.most_bytes).unwrap_or_default().saturating_mul(UNPACKED_RATIO);
+        let ask = Fetch { topic: &self.topic, places: &self.places, wait_ms, most_bytes: self.most_bytes };
+        let fetched = tokio::time::timeout(wait + PATIENCE, self.connection.ask(&ask)).await;
+        let (throttled_ms, fetched) = fetched.map_err(|_| "the broker gives no answer")?.map_err(|broke| broke.said())?;
+        let mut past = Vec::new();
+        for part in fetched {
+            match part.code {
+                code::NONE => {}
+                code::OFFSET_OUT_OF_RANGE => {
+                    past.push(part.partition);
+                    continue;
+                }
+                code::TOPIC_AUTHORIZATION_FAILED => return Err(format!("the user may not read the topic `{}`", self.topic)),
+                other => return Err(format!("the broker answers with {other} for the topic `{}`", self.topic)),
+            }
+            let Some((_, place)) = self.places.iter_mut().find(|(partition, _)| *partition == part.partition) else { continue };
+            let pending = &self.pending;
+            let next = records::read(part.batches, *place, &part.aborted, unpacked_max_bytes, |record| {
+                let correlation = record.correlation.as_deref().and_then(|id| std::str::from_utf8(id).ok());
+                pending.deliver(correlation.unwrap_or_default(), record.value.unwrap_or_default());
+            });
+            *place = next.map_err(|_| "what lies in the topic of replies can't be read")?;
+        }
+        if !past.is_empty() {
+            // What was next there is gone.
+            for (partition, end) in ends(&self.connection, &self.topic, &past).await? {
+                self.places.iter_mut().filter(|(own, _)| *own == partition).for_each(|(_, place)| *place = end);
+            }
+        }
+        // A broker that holds the bus to a quota would not answer before.
+        tokio::time::sleep(Duration::from_millis(u64::try_from(throttled_ms).unwrap_or_default())).await;
+        Ok(())
     }
 }
 
