@@ -41,17 +41,20 @@ impl Kafka {
     }
 }
 
+/// A question leaves on one connection and its reply comes on another: each may break once.
+const CONNECTIONS: usize = 2;
+
 #[async_trait]
 impl Broker for Kafka {
     async fn ask(&self, request: Outgoing, call: &Call) -> Result<Bytes, Failure> {
         within(call, async {
-            let asked = self.links.link().await?.ask(&request, call).await;
-            match asked {
-                // A question may be asked again: one that met a connection which was breaking does not fail for it.
-                Err(unanswered) if unanswered.is_passing && !request.changes => {
-                    self.links.link().await?.ask(&request, call).await.map_err(|unanswered| unanswered.failure)
+            // A question may be asked again: one that met connections which were breaking does not fail for it.
+            let mut again = if request.changes { 0 } else { CONNECTIONS };
+            loop {
+                match self.links.link().await?.ask(&request, call).await {
+                    Err(unanswered) if unanswered.is_passing && again > 0 => again -= 1,
+                    asked => return asked.map_err(|unanswered| unanswered.failure),
                 }
-                asked => asked.map_err(|unanswered| unanswered.failure),
             }
         })
         .await

@@ -64,7 +64,9 @@ pub async fn leaves_nothing_under_way_when_calls_are_dropped<S: Subject>() {
     }
     world.calm();
     let reads = join_all(people.iter().map(|person| world.read(&person.pin))).await;
-    assert!(reads.into_iter().zip(&people).all(|(read, person)| read == Ok(Some(person.clone()))));
+    for (read, person) in reads.into_iter().zip(&people) {
+        assert_eq!(read, Ok(Some(person.clone())));
+    }
 }
 
 /// A change that waits in the legacy system past its deadline does not wait there for longer than the registry's
