@@ -72,25 +72,25 @@ impl Input {
 
     /// A text; none where its length is -1.
     pub(crate) fn text(&mut self) -> Result<Option<String>> {
-        let Ok(length) = usize::try_from(self.int16()?) else { return Ok(None) };
+        let Some(length) = length_of(self.int16()?)? else { return Ok(None) };
         String::from_utf8(self.take(length)?.into()).map(Some).map_err(|_| Malformed)
     }
 
     /// Bytes; none where their length is -1.
     pub(crate) fn bytes(&mut self) -> Result<Option<Bytes>> {
-        let Ok(length) = usize::try_from(self.int32()?) else { return Ok(None) };
+        let Some(length) = length_of(self.int32()?)? else { return Ok(None) };
         self.take(length).map(Some)
     }
 
     /// Bytes after a length of variable length; none where it is -1.
     pub(crate) fn varbytes(&mut self) -> Result<Option<Bytes>> {
-        let Ok(length) = usize::try_from(self.varint()?) else { return Ok(None) };
+        let Some(length) = length_of(self.varint()?)? else { return Ok(None) };
         self.take(length).map(Some)
     }
 
     /// A list; an empty one where its length is -1.
     pub(crate) fn list<T>(&mut self, each: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
-        let length = usize::try_from(self.int32()?).unwrap_or_default();
+        let length = length_of(self.int32()?)?.unwrap_or_default();
         // The smallest thing has a byte. What each takes in memory is more, so memory is taken as they come.
         if length > self.len() {
             return Err(Malformed);
@@ -100,6 +100,14 @@ impl Input {
             list.push(each(self)?);
         }
         Ok(list)
+    }
+}
+
+/// A length; none where it is -1, and no other negative one is a length.
+fn length_of(length: impl Into<i64>) -> Result<Option<usize>> {
+    match length.into() {
+        -1 => Ok(None),
+        length => usize::try_from(length).map(Some).map_err(|_| Malformed),
     }
 }
 
@@ -189,5 +197,6 @@ mod tests {
         assert_eq!(Input::new(huge.clone()).bytes(), Err(Malformed));
         assert_eq!(Input::new(huge).text(), Err(Malformed));
         assert_eq!(Input::new(Bytes::from_static(&[0xff, 0xff, 0xff, 0xff])).list(Input::int8), Ok(Vec::new()));
+        assert_eq!(Input::new(Bytes::from_static(&[0xff, 0xff, 0xff, 0xfe])).list(Input::int8), Err(Malformed));
     }
 }

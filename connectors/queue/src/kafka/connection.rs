@@ -171,10 +171,13 @@ impl Connection {
             biased;
             answer = &mut expected.answer => {
                 let mut answer = answer.map_err(|_| Broke::Ended)?;
-                A::read(&mut answer).map_err(|_| {
-                    self.life.ended.cancel();
-                    Broke::Malformed
-                })
+                match A::read(&mut answer) {
+                    Ok(read) if answer.is_empty() => Ok(read),
+                    _ => {
+                        self.life.ended.cancel();
+                        Err(Broke::Malformed)
+                    }
+                }
             }
             () = self.life.ended.cancelled() => Err(Broke::Ended),
         }

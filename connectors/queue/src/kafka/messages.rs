@@ -93,7 +93,9 @@ impl Ask for Handshake<'_> {
     }
 
     fn read(input: &mut Input) -> Result<Self::Answer> {
-        input.int16()
+        let code = input.int16()?;
+        let _known_mechanisms = input.list(Input::text)?;
+        Ok(code)
     }
 }
 
@@ -215,11 +217,13 @@ impl Ask for Produce<'_> {
     }
 
     fn read(input: &mut Input) -> Result<Self::Answer> {
-        partitions(input, |input| {
+        let written = partitions(input, |input| {
             let written = Written { partition: input.int32()?, code: input.int16()?, offset: input.int64()? };
             let _time = input.int64()?;
             Ok(written)
-        })
+        })?;
+        let _throttled_ms = input.int32()?;
+        Ok(written)
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Opener {
 const WAIT: Duration = Duration::from_millis(500);
 /// So much longer it may take to say so.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that a broker is believed to be silent for a quota's sake.
+const THROTTLED_MAX: Duration = Duration::from_secs(30);
 /// So often it is looked whether the topic of replies is still divided as it was.
 const ROUND: Duration = Duration::from_secs(30);
 
@@ -59,6 +61,7 @@ impl Open for Opener {
                 places,
                 most_bytes: self.fetch_max_bytes,
                 pending: Arc::clone(&pending),
+                throttled: Duration::ZERO,
             };
             // Whoever may look where a topic ends may not have the right to read it.
             reader.fetch(Duration::ZERO).await?;
@@ -95,6 +98,8 @@ struct Reader {
     places: Vec<(i32, i64)>,
     most_bytes: i32,
     pending: Arc<Pending>,
+    /// So long the broker says nothing, since it holds the bus to a quota.
+    throttled: Duration,
 }
 
 impl Reader {
@@ -119,7 +124,7 @@ impl Reader {
         let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         let unpacked_max_bytes = usize::try_from(self.most_bytes).unwrap_or_default().saturating_mul(UNPACKED_RATIO);
         let ask = Fetch { topic: &self.topic, places: &self.places, wait_ms, most_bytes: self.most_bytes };
-        let fetched = tokio::time::timeout(wait + PATIENCE, self.connection.ask(&ask)).await;
+        let fetched = tokio::time::timeout(wait + PATIENCE + self.throttled, self.connection.ask(&ask)).await;
         let (throttled_ms, fetched) = fetched.map_err(|_| "the broker gives no answer")?.map_err(|broke| broke.said())?;
         let mut past = Vec::new();
         for part in fetched {
@@ -146,8 +151,7 @@ impl Reader {
                 self.places.iter_mut().filter(|(own, _)| *own == partition).for_each(|(_, place)| *place = end);
             }
         }
-        // A broker that holds the bus to a quota would not answer before.
-        tokio::time::sleep(Duration::from_millis(u64::try_from(throttled_ms).unwrap_or_default())).await;
+        self.throttled = Duration::from_millis(u64::try_from(throttled_ms).unwrap_or_default()).min(THROTTLED_MAX);
         Ok(())
     }
 }
