@@ -10,6 +10,7 @@
 pub mod from;
 pub mod settings;
 
+mod access;
 mod amqp;
 mod broker;
 mod connector;

@@ -1,12 +1,12 @@
 //! What a manifest says of a broker of AMQP 0-9-1: checked, and made ready to connect.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rabita_sdk::{Finding, OpenError, RegistrySpec, Secrets};
 
 use super::open::Opener;
+use crate::access::Access;
 use crate::broker::Destination;
 use crate::from::To;
 use crate::kind::CONNECTOR;
@@ -25,19 +25,16 @@ pub(crate) fn check(amqp: &Amqp, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(at(&format!("addresses/{place}")), message));
         }
     }
-    if let Some(tls) = &amqp.tls {
-        findings.extend(tls.check(&at("tls")));
-    }
+    access(amqp).check(findings);
     let has_certificate = amqp.tls.as_ref().is_some_and(|tls| tls.cert_file.is_some());
-    match (&amqp.user, &amqp.password) {
-        (Some(_), None) => findings.push(Finding::new(at("user"), "a user needs a password: add `password`")),
-        (None, Some(_)) => findings.push(Finding::new(at("password"), "a password needs a user: add `user`")),
-        (None, None) if !has_certificate => {
-            let message = "nothing says who the bus is: add `user` and `password`, or a certificate to `tls`";
-            findings.push(Finding::new(format!("{CONNECTOR}/amqp"), message));
-        }
-        _ => {}
+    if amqp.user.is_none() && amqp.password.is_none() && !has_certificate {
+        let message = "nothing says who the bus is: add `user` and `password`, or a certificate to `tls`";
+        findings.push(Finding::new(format!("{CONNECTOR}/amqp"), message));
     }
+}
+
+fn access(amqp: &Amqp) -> Access<'_> {
+    Access { key: "amqp", user: amqp.user.as_ref(), password: amqp.password.as_ref(), tls: amqp.tls.as_ref() }
 }
 
 fn address_of(text: &str, amqp: &Amqp) -> Option<Address> {
@@ -74,23 +71,11 @@ pub(crate) async fn opener(
     secrets: &dyn Secrets,
     spec: &RegistrySpec,
 ) -> Result<Opener, OpenError> {
-    let missing = |key: &str, missing: String| OpenError(format!("amqp.{key}: {missing}"));
-    let user = match (&amqp.user, &amqp.password) {
-        (Some(user), Some(password)) => {
-            let user = secrets.text(user).map_err(|why| missing("user", why))?;
-            Some((user, secrets.resolve(password).map_err(|why| missing("password", why))?))
-        }
-        _ => None,
-    };
-    let tls = match &amqp.tls {
-        Some(tls) => Some(Arc::new(rabita_http::tls::client_config(tls, secrets, &spec.directory).await?)),
-        None => None,
-    };
     Ok(Opener {
         addresses: amqp.addresses.iter().filter_map(|address| address_of(address, amqp)).collect(),
         vhost: amqp.vhost.clone(),
-        user,
-        tls,
+        user: access(amqp).user(secrets)?,
+        tls: access(amqp).tls(secrets, &spec.directory).await?,
         heartbeat_seconds: amqp.heartbeat_seconds,
         connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
         destinations,

@@ -8,6 +8,7 @@ use rabita_sdk::{Finding, OpenError, RegistrySpec, Secrets};
 
 use super::connection::Dialler;
 use super::open::Opener;
+use crate::access::Access;
 use crate::broker::Destination;
 use crate::from::To;
 use crate::kind::CONNECTOR;
@@ -31,14 +32,11 @@ pub(crate) fn check(kafka: &Kafka, findings: &mut Vec<Finding>) {
     }
     findings.extend(kafka.topic.iter().filter_map(|topic| wrong_topic(topic, at("topic"))));
     findings.extend(wrong_topic(&kafka.reply_topic, at("reply_topic")));
-    if let Some(tls) = &kafka.tls {
-        findings.extend(tls.check(&at("tls")));
-    }
-    match (&kafka.user, &kafka.password) {
-        (Some(_), None) => findings.push(Finding::new(at("user"), "a user needs a password: add `password`")),
-        (None, Some(_)) => findings.push(Finding::new(at("password"), "a password needs a user: add `user`")),
-        _ => {}
-    }
+    access(kafka).check(findings);
+}
+
+fn access(kafka: &Kafka) -> Access<'_> {
+    Access { key: "kafka", user: kafka.user.as_ref(), password: kafka.password.as_ref(), tls: kafka.tls.as_ref() }
 }
 
 fn wrong_topic(topic: &str, pointer: String) -> Option<Finding> {
@@ -76,23 +74,10 @@ pub(crate) async fn opener(
     secrets: &dyn Secrets,
     spec: &RegistrySpec,
 ) -> Result<Opener, OpenError> {
-    let missing = |key: &str, missing: String| OpenError(format!("kafka.{key}: {missing}"));
-    let user = match (&kafka.user, &kafka.password) {
-        (Some(user), Some(password)) => {
-            let user = secrets.text(user).map_err(|why| missing("user", why))?;
-            let password = secrets.resolve(password).map_err(|why| missing("password", why))?;
-            Some((kafka.mechanism, user, password))
-        }
-        _ => None,
-    };
-    let tls = match &kafka.tls {
-        Some(tls) => Some(Arc::new(rabita_http::tls::client_config(tls, secrets, &spec.directory).await?)),
-        None => None,
-    };
     let fetch_max_bytes = settings.reply_max_bytes.saturating_add(HEADERS_MAX_BYTES);
     let dialler = Dialler {
-        tls,
-        user,
+        tls: access(kafka).tls(secrets, &spec.directory).await?,
+        user: access(kafka).user(secrets)?.map(|(user, password)| (kafka.mechanism, user, password)),
         timeout: Duration::from_millis(settings.connect_timeout_ms),
         // A batch comes whole, whatever was asked for.
         answer_max_bytes: fetch_max_bytes.saturating_mul(2),
